@@ -1,0 +1,19 @@
+import type { Descriptor } from './descriptor.ts'
+import type { Digest } from './digest.ts'
+import type { Repository } from './image-reference.ts'
+
+/** What a tag stood for when the origin was last asked. */
+export interface TagRecord {
+  readonly descriptor: Descriptor
+  /** Milliseconds since the epoch. */
+  readonly resolvedAt: number
+}
+
+/** What is known of images besides their bytes. */
+export interface MetadataStore {
+  getTag(repository: Repository, tag: string): Promise<TagRecord | undefined>
+  putTag(repository: Repository, tag: string, record: TagRecord): Promise<void>
+  /** Size and media type of a blob, as a verified manifest stated them. */
+  getDescriptor(digest: Digest): Promise<Descriptor | undefined>
+  putDescriptors(descriptors: readonly Descriptor[]): Promise<void>
+}
