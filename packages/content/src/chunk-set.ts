@@ -17,7 +17,7 @@ export interface ReadonlyChunkSet extends Iterable<number> {
   /** The first chunk at or after `from` that is not in the set, or `capacity`. */
   firstMissing(from?: number): number
   runs(): ChunkRun[]
-  encode(): Uint8Array
+  encode(): Uint8Array<ArrayBuffer>
   clone(): ChunkSet
 }
 
@@ -130,7 +130,7 @@ export class ChunkSet implements ReadonlyChunkSet {
   }
 
   /** The shorter of two forms: gaps and run lengths as varints, or the bitmap itself. */
-  encode(): Uint8Array {
+  encode(): Uint8Array<ArrayBuffer> {
     const runs = encodeRuns(this.runs(), this.#bits.length)
     if (runs !== undefined) return runs
     const bitmap = new Uint8Array(1 + this.#bits.length)
@@ -155,7 +155,7 @@ export class ChunkSet implements ReadonlyChunkSet {
 }
 
 /** Undefined when the runs take more than `maxBytes`, so that a bitmap is shorter. */
-function encodeRuns(runs: ChunkRun[], maxBytes: number): Uint8Array | undefined {
+function encodeRuns(runs: ChunkRun[], maxBytes: number): Uint8Array<ArrayBuffer> | undefined {
   const out = [asRuns]
   let previous = 0
   for (const { start, end } of runs) {

@@ -1,0 +1,245 @@
+import { type ChunkRun, type ChunkSet, type Digest, digestToCid, InvalidInputError } from '@shoal/content'
+import type { MessageStream } from '../host/message-stream.ts'
+import type { SwarmHost } from '../host/swarm-host.ts'
+import { CoordinationReply, CoordinationRequest, type Join } from '../wire/coordination.ts'
+import { coordinationProtocol, maxCoordinationMessageBytes } from './coordination-protocol.ts'
+import type { Coordinator, Membership } from './coordinator.ts'
+import type { VouchedHash } from './lease-table.ts'
+
+/** Coordinators of a blob: the closest peer, and the next ones when it does not answer. */
+const coordinatorsTried = 3
+/** A coordinator that takes longer to answer a dial is passed over. */
+const openTimeoutMs = 1_000
+const rejoinDelayMs = 200
+const maxRejoinDelayMs = 5_000
+
+export interface CoordinatorLinkEvents {
+  onConnected(connected: boolean): void
+  onNeighbours(peers: readonly string[]): void
+  onLeased(runs: readonly ChunkRun[]): void
+  onRevoked(runs: readonly ChunkRun[]): void
+  onVouched(hashes: readonly VouchedHash[]): void
+  /** Something failed that the link gets over by itself. */
+  onTrouble(error: Error): void
+}
+
+/**
+ * A downloader's line to its blob's coordinator: the live peer closest to the CID, which may be this node. When the
+ * line breaks, it joins the next closest with what it holds by then, and the coordinator knows everything again.
+ */
+export class CoordinatorLink {
+  readonly #host: SwarmHost
+  readonly #local: Coordinator
+  readonly #digest: Digest
+  readonly #size: number
+  /** What we hold at the time of (re)joining. */
+  readonly #held: () => ChunkSet
+  readonly #events: CoordinatorLinkEvents
+  readonly #stopped = new AbortController()
+  #unsent: CoordinationRequest = emptyRequest()
+  #flushing = false
+  #send: ((request: CoordinationRequest) => Promise<void>) | undefined
+  #hangUp: (() => void) | undefined
+  #running: Promise<void> | undefined
+
+  constructor(
+    components: { host: SwarmHost; coordinator: Coordinator },
+    init: { digest: Digest; size: number; held: () => ChunkSet; events: CoordinatorLinkEvents },
+  ) {
+    this.#host = components.host
+    this.#local = components.coordinator
+    this.#digest = init.digest
+    this.#size = init.size
+    this.#held = init.held
+    this.#events = init.events
+  }
+
+  start(): void {
+    this.#running = this.#keepJoined()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort()
+    this.#hangUp?.()
+    await this.#running
+  }
+
+  /** `hash` for a chunk that came from upstream: this node vouches for it. */
+  landed(index: number, hash?: Uint8Array<ArrayBuffer>): void {
+    this.#unsent.landed.push(hash === undefined ? { index } : { index, hash })
+    this.#flush()
+  }
+
+  ask(room: number): void {
+    this.#unsent.room = room
+    this.#flush()
+  }
+
+  release(indexes: readonly number[]): void {
+    this.#unsent.release.push(...indexes)
+    this.#flush()
+  }
+
+  async #keepJoined(): Promise<void> {
+    const { signal } = this.#stopped
+    let delayMs = rejoinDelayMs
+    while (!signal.aborted) {
+      for (const peer of await this.#candidates(signal)) {
+        if (signal.aborted) return
+        const joinedAt = performance.now()
+        await (peer === this.#host.peer ? this.#joinLocal() : this.#joinRemote(peer, signal))
+        if (performance.now() - joinedAt > maxRejoinDelayMs) {
+          delayMs = rejoinDelayMs
+          break
+        }
+      }
+      await pause(delayMs, signal)
+      delayMs = Math.min(delayMs * 2, maxRejoinDelayMs)
+    }
+  }
+
+  async #candidates(signal: AbortSignal): Promise<string[]> {
+    const key = digestToCid(this.#digest).multihash.bytes
+    try {
+      return await this.#host.closestPeers(key, coordinatorsTried, { signal })
+    } catch (error) {
+      if (signal.aborted) return []
+      this.#events.onTrouble(error as Error)
+      return [this.#host.peer]
+    }
+  }
+
+  /** Resolves when we leave. */
+  async #joinLocal(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      let membership: Membership
+      try {
+        membership = this.#local.join(this.#host.peer, this.#joinMessage([]), (reply) => this.#receive(reply))
+      } catch (error) {
+        this.#events.onTrouble(error as Error)
+        resolve()
+        return
+      }
+      this.#hangUp = () => {
+        this.#disconnected()
+        membership.leave()
+        resolve()
+      }
+      this.#connected(async (request) => membership.receive(request))
+    })
+  }
+
+  /** Resolves when the stream has ended, for whatever reason. */
+  async #joinRemote(peer: string, signal: AbortSignal): Promise<void> {
+    let stream: MessageStream | undefined
+    try {
+      stream = await this.#host.open(peer, coordinationProtocol, {
+        signal: AbortSignal.any([signal, AbortSignal.timeout(openTimeoutMs)]),
+        maxMessageBytes: maxCoordinationMessageBytes,
+      })
+      const open = stream
+      this.#hangUp = () => open.abort(new Error('the download left its swarm'))
+      if (signal.aborted) this.#hangUp()
+      const join = this.#joinMessage(this.#host.addresses())
+      await open.send(CoordinationRequest.encode({ ...emptyRequest(), join }))
+      this.#connected((request) => open.send(CoordinationRequest.encode(request)))
+      for (let message = await open.read(); message !== undefined; message = await open.read()) {
+        const reply = decode(message)
+        if (reply.refused !== undefined) break
+        this.#receive(reply)
+      }
+    } catch (error) {
+      // Unreachable, gone or talking nonsense: in every case the next candidate is tried.
+      stream?.abort(error as Error)
+      if (!signal.aborted) this.#events.onTrouble(error as Error)
+    } finally {
+      this.#disconnected()
+      await stream?.close()
+    }
+  }
+
+  #joinMessage(addresses: string[]): Join {
+    this.#unsent = emptyRequest()
+    return { digest: this.#digest, chunks: this.#held().encode(), size: BigInt(this.#size), addresses }
+  }
+
+  #connected(send: (request: CoordinationRequest) => Promise<void>): void {
+    this.#send = send
+    this.#events.onConnected(true)
+    this.#flush()
+  }
+
+  #disconnected(): void {
+    this.#hangUp = undefined
+    if (this.#send === undefined) return
+    this.#send = undefined
+    this.#events.onConnected(false)
+  }
+
+  #receive(reply: CoordinationReply): void {
+    if (reply.neighbours.length > 0) void this.#introduce(reply.neighbours)
+    if (reply.vouched.length > 0) this.#events.onVouched(reply.vouched)
+    if (reply.revoke.length > 0) this.#events.onRevoked(reply.revoke.map(checkedRun))
+    if (reply.lease.length > 0) this.#events.onLeased(reply.lease.map(checkedRun))
+  }
+
+  async #introduce(neighbours: CoordinationReply['neighbours']): Promise<void> {
+    await Promise.all(neighbours.map(({ peer, addresses }) => this.#host.learnAddresses(peer, addresses)))
+    this.#events.onNeighbours(neighbours.map(({ peer }) => peer).filter((peer) => peer !== this.#host.peer))
+  }
+
+  /** What gathers while a message is on its way travels in the next one. */
+  #flush(): void {
+    if (this.#flushing) return
+    this.#flushing = true
+    setImmediate(async () => {
+      try {
+        while (this.#send !== undefined && !isEmpty(this.#unsent)) {
+          const request = this.#unsent
+          this.#unsent = emptyRequest()
+          await this.#send(request)
+        }
+      } catch (error) {
+        this.#events.onTrouble(error as Error)
+        this.#hangUp?.() // the join loop goes on with the next candidate, and tells it everything anew
+      } finally {
+        this.#flushing = false
+      }
+    })
+  }
+}
+
+function checkedRun({ start, end }: ChunkRun): ChunkRun {
+  if (end <= start || end - start > 2 ** 20)
+    throw new InvalidInputError('PROTOCOL', `a lease of chunks ${start} to ${end}`)
+  return { start, end }
+}
+
+function emptyRequest(): CoordinationRequest {
+  return { landed: [], release: [] }
+}
+
+function isEmpty(request: CoordinationRequest): boolean {
+  return request.landed.length === 0 && request.release.length === 0 && request.room === undefined
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(done, ms)
+    function done(): void {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    signal.addEventListener('abort', done)
+    if (signal.aborted) done()
+  })
+}
+
+function decode(message: Uint8Array): CoordinationReply {
+  try {
+    return CoordinationReply.decode(message)
+  } catch (cause) {
+    throw new InvalidInputError('PROTOCOL', 'malformed coordination message', { cause })
+  }
+}

@@ -1,0 +1,240 @@
+import {
+  ChunkLayout,
+  ChunkSet,
+  type Digest,
+  digestToCid,
+  InvalidInputError,
+  parseDigest,
+  ShoalError,
+} from '@shoal/content'
+import type { MessageStream } from '../host/message-stream.ts'
+import type { SwarmHost } from '../host/swarm-host.ts'
+import { CoordinationReply, CoordinationRequest, type Join } from '../wire/coordination.ts'
+import {
+  coordinationProtocol,
+  maxAddresses,
+  maxCoordinationMessageBytes,
+  maxMembers,
+  maxStreamsPerPeer,
+  maxVouchedPerMessage,
+} from './coordination-protocol.ts'
+import { type LeaseCommand, type LeaseEvent, LeaseTable } from './lease-table.ts'
+
+/** A first joiner waits so long for the DHT to name holders, so that nothing is fetched that the cluster has. */
+const settleMs = 100
+const providersAsked = 20
+const tickMs = 1_000
+/** A peer that opened a stream joins within this time. */
+const joinTimeoutMs = 5_000
+/** Replies that wait for a member that does not read; past that it is cut off. */
+const maxQueuedReplies = 1_000
+
+/** How a member's requests come in; `leave` frees its leases. */
+export interface Membership {
+  receive(request: CoordinationRequest): void
+  leave(): void
+}
+
+/** The request is not one that this coordinator can serve. */
+export class JoinRefusedError extends ShoalError {
+  constructor(why: string) {
+    super('JOIN_REFUSED', why)
+  }
+}
+
+/** One blob: its table and the ways to its members. */
+interface Swarm {
+  readonly digest: Digest
+  readonly size: number
+  readonly table: LeaseTable
+  readonly members: Map<
+    string,
+    { readonly send: (reply: CoordinationReply) => void; readonly addresses: string[] }
+  >
+  readonly timer: NodeJS.Timeout
+  readonly search: AbortController
+}
+
+/**
+ * The coordinator's part of a node: for every blob whose CID is close to this node it keeps a lease table and
+ * carries messages between it and the members. Any node may be asked; which one is, the members decide.
+ */
+export class Coordinator {
+  readonly #host: SwarmHost
+  readonly #swarms = new Map<Digest, Swarm>()
+
+  constructor(components: { host: SwarmHost }) {
+    this.#host = components.host
+  }
+
+  async start(): Promise<void> {
+    await this.#host.handle(coordinationProtocol, (stream) => this.#serve(stream), {
+      maxStreamsPerPeer,
+      maxMessageBytes: maxCoordinationMessageBytes,
+    })
+  }
+
+  stop(): void {
+    for (const swarm of this.#swarms.values()) this.#end(swarm)
+  }
+
+  /**
+   * Adds a member, this node itself or a remote one.
+   *
+   * @throws JoinRefusedError, InvalidInputError
+   */
+  join(member: string, join: Join, send: (reply: CoordinationReply) => void): Membership {
+    const digest = parseDigest(join.digest)
+    const layout = new ChunkLayout(Number(join.size))
+    const held = ChunkSet.decode(join.chunks, layout.count)
+    const swarm = this.#swarmOf(digest, layout)
+    if (swarm.size !== layout.size) {
+      throw new JoinRefusedError(
+        `${digest} has ${swarm.size} bytes for its other downloaders, not ${layout.size}`,
+      )
+    }
+    if (swarm.members.size >= maxMembers)
+      throw new JoinRefusedError(`${digest} has ${maxMembers} downloaders already`)
+    const entry = { send, addresses: join.addresses.slice(0, maxAddresses) }
+    swarm.members.set(member, entry)
+    const step = (event: LeaseEvent) => this.#step(swarm, event)
+    step({ type: 'join', member, held })
+    return {
+      receive: (request) => {
+        for (const { index, hash } of request.landed) {
+          if (index >= layout.count)
+            throw new InvalidInputError('PROTOCOL', `landed chunk ${index} of ${layout.count}`)
+          step(
+            hash?.length === 32 ? { type: 'landed', member, index, hash } : { type: 'landed', member, index },
+          )
+        }
+        if (request.release.length > 0) step({ type: 'release', member, indexes: request.release })
+        if (request.room !== undefined) step({ type: 'ask', member, room: request.room })
+      },
+      leave: () => {
+        if (swarm.members.get(member) !== entry) return
+        swarm.members.delete(member)
+        step({ type: 'leave', member })
+        if (swarm.members.size === 0) this.#end(swarm)
+      },
+    }
+  }
+
+  async #serve(stream: MessageStream): Promise<void> {
+    const first = await stream.read({ signal: AbortSignal.timeout(joinTimeoutMs) })
+    const join = first && decode(first).join
+    if (join === undefined) throw new InvalidInputError('PROTOCOL', 'the first message must be a join')
+    let membership: Membership
+    try {
+      membership = this.join(stream.peer, join, replyTo(stream))
+    } catch (error) {
+      await stream.send(encodeReply({ refused: (error as Error).message }))
+      await stream.close()
+      return
+    }
+    try {
+      for (let message = await stream.read(); message !== undefined; message = await stream.read()) {
+        membership.receive(decode(message))
+      }
+    } finally {
+      membership.leave()
+    }
+  }
+
+  #swarmOf(digest: Digest, layout: ChunkLayout): Swarm {
+    const known = this.#swarms.get(digest)
+    if (known !== undefined) return known
+    const swarm: Swarm = {
+      digest,
+      size: layout.size,
+      table: new LeaseTable({ chunkCount: layout.count, random: Math.random }),
+      members: new Map(),
+      timer: setInterval(() => this.#step(swarm, { type: 'tick' }), tickMs).unref(),
+      search: new AbortController(),
+    }
+    this.#swarms.set(digest, swarm)
+    void this.#findProviders(swarm)
+    return swarm
+  }
+
+  async #findProviders(swarm: Swarm): Promise<void> {
+    const settled = setTimeout(() => this.#step(swarm, { type: 'settled' }), settleMs)
+    const options = { limit: providersAsked, signal: swarm.search.signal }
+    for await (const peer of this.#host.discovery.find(digestToCid(swarm.digest), options)) {
+      this.#step(swarm, { type: 'providers', peers: [peer] })
+    }
+    clearTimeout(settled)
+    this.#step(swarm, { type: 'settled' })
+  }
+
+  #end(swarm: Swarm): void {
+    clearInterval(swarm.timer)
+    swarm.search.abort()
+    if (this.#swarms.get(swarm.digest) === swarm) this.#swarms.delete(swarm.digest)
+  }
+
+  #step(swarm: Swarm, event: LeaseEvent): void {
+    for (const command of swarm.table.step(event, performance.now())) this.#carryOut(swarm, command)
+  }
+
+  #carryOut(swarm: Swarm, command: LeaseCommand): void {
+    const send = swarm.members.get(command.member)?.send
+    if (send === undefined) return
+    switch (command.type) {
+      case 'lease':
+        send(reply({ lease: command.runs }))
+        break
+      case 'revoke':
+        send(reply({ revoke: command.runs }))
+        break
+      case 'vouched':
+        for (let from = 0; from < command.hashes.length; from += maxVouchedPerMessage) {
+          send(reply({ vouched: command.hashes.slice(from, from + maxVouchedPerMessage) }))
+        }
+        break
+      case 'neighbours':
+        send(
+          reply({
+            neighbours: command.peers.map((peer) => ({
+              peer,
+              addresses: swarm.members.get(peer)?.addresses ?? [],
+            })),
+          }),
+        )
+        break
+    }
+  }
+}
+
+/** Sends in order without making the coordinator wait; a member that does not read is cut off. */
+function replyTo(stream: MessageStream): (reply: CoordinationReply) => void {
+  let queued = 0
+  return (message) => {
+    if (stream.closed) return
+    if (++queued > maxQueuedReplies) {
+      stream.abort(new Error(`${queued} replies wait for peer ${stream.peer}, which does not read`))
+      return
+    }
+    stream.send(CoordinationReply.encode(message)).then(
+      () => queued--,
+      // The reading side sees the same end of the stream, and leaves.
+      (error: Error) => stream.abort(error),
+    )
+  }
+}
+
+function reply(part: Partial<CoordinationReply>): CoordinationReply {
+  return { neighbours: [], lease: [], revoke: [], vouched: [], ...part }
+}
+
+function encodeReply(part: Partial<CoordinationReply>): Uint8Array {
+  return CoordinationReply.encode(reply(part))
+}
+
+function decode(message: Uint8Array): CoordinationRequest {
+  try {
+    return CoordinationRequest.decode(message)
+  } catch (cause) {
+    throw new InvalidInputError('PROTOCOL', 'malformed coordination message', { cause })
+  }
+}

@@ -1,0 +1,103 @@
+import {
+  type AbortOptions,
+  type ByteRange,
+  type Descriptor,
+  InvalidInputError,
+  type OpenContent,
+  type StoredBlob,
+  type TransferListener,
+} from '@shoal/content'
+import type { ServedBlob } from '../exchange/served-blob.ts'
+import type { Download } from './download.ts'
+
+/** Bytes handed to a client at a time. */
+const pieceBytes = 256 * 1024
+
+/** A blob that is complete in the cache. */
+export function storedContent(blob: StoredBlob, onEvent: TransferListener): OpenContent {
+  const close = () => blob.close()
+  return {
+    descriptor: blob.descriptor,
+    async *read(range, options) {
+      for await (const piece of blob.stream(range, options)) {
+        onEvent({ type: 'received', digest: blob.descriptor.digest, source: 'cache', bytes: piece.length })
+        yield piece
+      }
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** A blob that is arriving: its readers follow the chunks in order. */
+export class ArrivingContent implements OpenContent {
+  readonly descriptor: Descriptor
+  readonly #download: Download
+  readonly #blob: ServedBlob
+
+  constructor(download: Download) {
+    this.descriptor = download.descriptor
+    this.#download = download
+    this.#blob = download.serve()
+  }
+
+  async *read(range?: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array> {
+    const { layout } = this.#blob.source
+    const { start, end } = range ?? { start: 0, end: layout.size }
+    if (start < 0 || end > layout.size || start > end) {
+      throw new InvalidInputError('RANGE_INVALID', `bytes ${start} to ${end} of ${layout.size}`)
+    }
+    if (layout.size === 0) await this.#verified(options)
+    for (let position = start; position < end; ) {
+      const index = layout.indexAt(position)
+      await this.#arrived(index, options)
+      const piece = { start: position, end: Math.min(end, layout.rangeOf(index).end, position + pieceBytes) }
+      yield await this.#blob.source.readAt(piece, options)
+      position = piece.end
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#blob.release()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** The last chunk waits for the digest of the whole: a pull of wrong bytes never comes to its end. */
+  async #arrived(index: number, options?: AbortOptions): Promise<void> {
+    const { source } = this.#blob
+    if (index === source.layout.count - 1) return await this.#verified(options)
+    if (source.held.has(index)) return
+    this.#download.readingAt(index)
+    const landed = Promise.withResolvers<void>()
+    const stopListening = this.#blob.onLanded((at) => {
+      if (at === index) landed.resolve()
+    })
+    try {
+      if (source.held.has(index)) return
+      await unlessAborted(Promise.race([landed.promise, this.#download.done]), options)
+    } finally {
+      stopListening()
+    }
+  }
+
+  async #verified(options?: AbortOptions): Promise<void> {
+    this.#download.readingAt(this.#blob.source.layout.count - 1)
+    await unlessAborted(this.#download.done, options)
+  }
+}
+
+async function unlessAborted(work: Promise<void>, { signal }: AbortOptions = {}): Promise<void> {
+  if (signal === undefined) return await work
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort)
+  try {
+    await Promise.race([work, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,0 +1,56 @@
+import type { ChunkRun, ChunkSet } from '@shoal/content'
+
+/** What a download's planner is told. */
+export type DownloadEvent =
+  /** Peers that may have the blob, from the coordinator or the DHT. */
+  | { readonly type: 'found'; readonly peers: readonly string[] }
+  /** The first look-up of peers ended. */
+  | { readonly type: 'searched' }
+  | { readonly type: 'connected'; readonly peer: string; readonly held: ChunkSet }
+  | { readonly type: 'has'; readonly peer: string; readonly indexes: readonly number[] }
+  /** Bytes of a requested chunk came in. */
+  | { readonly type: 'progress'; readonly peer: string; readonly bytes: number }
+  /** The session with the peer ended, or never began. */
+  | { readonly type: 'gone'; readonly peer: string }
+  | { readonly type: 'refused'; readonly peer: string; readonly index: number }
+  /** A verified chunk was written. */
+  | { readonly type: 'stored'; readonly index: number; readonly from: string | typeof fromUpstream }
+  /** What a peer sent for the chunk can't be trusted: it is not to come from that peer. */
+  | {
+      readonly type: 'distrusted'
+      readonly peer: string
+      readonly index: number
+      readonly fetchUpstream: boolean
+    }
+  /** The coordinator granted chunks, or takes them back. */
+  | { readonly type: 'leased'; readonly runs: readonly ChunkRun[] }
+  | { readonly type: 'revoked'; readonly runs: readonly ChunkRun[] }
+  | { readonly type: 'coordinated'; readonly connected: boolean }
+  /** An upstream fetch ended; without `failed` all its chunks were stored. */
+  | { readonly type: 'upstream-ended'; readonly run: ChunkRun; readonly failed?: UpstreamFailure }
+  /** Chunks that the whole's digest proved wrong, or may have: fetched again, not from who sent them. */
+  | { readonly type: 'dropped'; readonly suspects: ReadonlyMap<number, string | undefined> }
+  /** The first chunk that a client waits for. */
+  | { readonly type: 'reading'; readonly index: number }
+  | { readonly type: 'tick' }
+
+export interface UpstreamFailure {
+  /** Asking again is useless: the origin does not have it, or does not let us. */
+  readonly final: boolean
+  readonly reason: string
+}
+
+/** What a download's planner wants done. */
+export type DownloadCommand =
+  | { readonly type: 'connect'; readonly peer: string }
+  | { readonly type: 'disconnect'; readonly peer: string; readonly reason: 'stalled' }
+  | { readonly type: 'request'; readonly peer: string; readonly index: number }
+  | { readonly type: 'cancel'; readonly peer: string; readonly index: number }
+  /** Tell the coordinator how many more chunks we would fetch from upstream. */
+  | { readonly type: 'ask'; readonly room: number }
+  | { readonly type: 'release'; readonly indexes: readonly number[] }
+  | { readonly type: 'fetch'; readonly run: ChunkRun }
+  | { readonly type: 'finish' }
+  | { readonly type: 'fail'; readonly reason: string }
+
+export const fromUpstream = 'upstream'

@@ -1,0 +1,322 @@
+import {
+  type BlobStore,
+  type ChunkSource,
+  type ContentAddress,
+  ContentUnavailableError,
+  type Descriptor,
+  DigestMismatchError,
+  digestToCid,
+  type Origin,
+  type PartialBlob,
+  type StoredBlob,
+  StoreError,
+  type TransferListener,
+} from '@shoal/content'
+import type { Coordinator } from '../coordination/coordinator.ts'
+import { CoordinatorLink } from '../coordination/coordinator-link.ts'
+import type { ServedBlob } from '../exchange/served-blob.ts'
+import type { SwarmHost } from '../host/swarm-host.ts'
+import { ChunkIntake } from './chunk-intake.ts'
+import type { DownloadCommand, DownloadEvent } from './download-events.ts'
+import { PeerSessions } from './peer-sessions.ts'
+import { DownloadPlanner } from './planner.ts'
+import { fetchRun, upstreamFailure } from './upstream-fetch.ts'
+
+const tickMs = 250
+const providersAsked = 20
+/** How long a peer that lied is kept out. */
+const banMs = 10 * 60_000
+/** A finished node stays a member so long, so that the coordinator can send late comers to it. */
+const lingerMs = 30_000
+
+export interface DownloadComponents {
+  readonly host: SwarmHost
+  readonly coordinator: Coordinator
+  readonly blobs: BlobStore
+  readonly origin: Origin
+  readonly onEvent: TransferListener
+  /** Faults that the download gets over by itself. */
+  readonly onTrouble: (error: Error) => void
+}
+
+export interface DownloadInit {
+  readonly descriptor: Descriptor
+  readonly address: ContentAddress
+}
+
+/**
+ * Fills one blob on this node: carries out what {@link DownloadPlanner} decides, and tells those who read from it as
+ * chunks land. Goes on whoever asked for it has left.
+ */
+export class Download {
+  readonly descriptor: Descriptor
+  readonly #components: DownloadComponents
+  readonly #address: ContentAddress
+  readonly #partial: PartialBlob
+  readonly #planner: DownloadPlanner
+  readonly #intake: ChunkIntake
+  readonly #sessions: PeerSessions
+  readonly #link: CoordinatorLink
+  readonly #landedListeners = new Set<(index: number) => void>()
+  readonly #ended = new AbortController()
+  readonly #failed = new AbortController()
+  readonly #closed = Promise.withResolvers<void>()
+  readonly #done = Promise.withResolvers<void>()
+  readonly #work = new Set<Promise<void>>()
+  readonly #timer: NodeJS.Timeout
+  readonly #startedAt = performance.now()
+  #linger: NodeJS.Timeout | undefined
+  #stored: StoredBlob | undefined
+  #readers = 0
+  #closing: Promise<void> | undefined
+
+  /** @throws StoreError when the blob can't be written here */
+  static async start(components: DownloadComponents, init: DownloadInit): Promise<Download> {
+    const partial = await components.blobs.openPartial(init.descriptor)
+    return new Download(components, init, partial)
+  }
+
+  private constructor(components: DownloadComponents, init: DownloadInit, partial: PartialBlob) {
+    this.descriptor = init.descriptor
+    this.#components = components
+    this.#address = init.address
+    this.#partial = partial
+    const dispatch = (event: DownloadEvent) => this.#dispatch(event)
+    const { onTrouble } = components
+    this.#planner = new DownloadPlanner({
+      layout: partial.layout,
+      held: partial.held.clone(),
+      random: Math.random,
+      now: this.#startedAt,
+    })
+    this.#intake = new ChunkIntake({
+      partial,
+      dispatch,
+      onEvent: components.onEvent,
+      onStored: (index, hash) => this.#onStored(index, hash),
+      onLiar: (peer, index) => this.#ban(peer, index),
+    })
+    this.#sessions = new PeerSessions(components.host, {
+      descriptor: init.descriptor,
+      dispatch,
+      onChunk: (peer, chunk) => this.#orEnd(this.#intake.fromPeer(peer, chunk)),
+      onTrouble,
+    })
+    this.#link = new CoordinatorLink(components, {
+      digest: init.descriptor.digest,
+      size: init.descriptor.size,
+      held: () => this.source.held.clone(),
+      events: {
+        onConnected: (connected) => dispatch({ type: 'coordinated', connected }),
+        onNeighbours: (peers) => dispatch({ type: 'found', peers }),
+        onLeased: (runs) => dispatch({ type: 'leased', runs }),
+        onRevoked: (runs) => dispatch({ type: 'revoked', runs }),
+        onVouched: (hashes) => this.#intake.vouch(hashes),
+        onTrouble,
+      },
+    })
+    this.#timer = setInterval(() => dispatch({ type: 'tick' }), tickMs)
+    // Whoever waits for it sees the failure; unheard, it must not end the process.
+    this.done.catch(onTrouble)
+    this.#link.start()
+    this.#run(this.#search())
+    dispatch({ type: 'tick' })
+  }
+
+  /** Settles when the blob is complete and verified, or can't be had. */
+  get done(): Promise<void> {
+    return this.#done.promise
+  }
+
+  /** Resolves when its files are closed, and another download of the blob may begin. */
+  get closed(): Promise<void> {
+    return this.#closed.promise
+  }
+
+  get source(): ChunkSource {
+    return this.#stored ?? this.#partial
+  }
+
+  /** Bytes that are here. */
+  get heldBytes(): number {
+    const { held, layout } = this.source
+    return Math.min(layout.size, held.size * layout.chunkLength)
+  }
+
+  /** The chunk that a client waits for: it and the next are fetched before others. */
+  readingAt(index: number): void {
+    this.#dispatch({ type: 'reading', index })
+  }
+
+  /** Lets a peer's upload or a client read from the download; its files stay open until all have let go. */
+  serve(): ServedBlob {
+    this.#readers++
+    const getSource = () => this.source
+    let released = false
+    return {
+      get source() {
+        return getSource()
+      },
+      onLanded: (listener) => {
+        this.#landedListeners.add(listener)
+        return () => this.#landedListeners.delete(listener)
+      },
+      failed: this.#failed.signal,
+      release: async () => {
+        if (released) return
+        released = true
+        this.#readers--
+        await this.#closeUnread()
+      },
+    }
+  }
+
+  /** Ends the download (what is here stays for later), and waits for all that it started. */
+  async stop(): Promise<void> {
+    this.#end(new ContentUnavailableError(this.descriptor.digest, 'this node is stopping'))
+    clearTimeout(this.#linger)
+    this.#failed.abort()
+    await this.#link.stop()
+    await Promise.all(this.#work)
+    await this.#closeFiles()
+  }
+
+  #dispatch(event: DownloadEvent): void {
+    if (this.#ended.signal.aborted) return
+    for (const command of this.#planner.step(event, performance.now())) this.#carryOut(command)
+  }
+
+  #carryOut(command: DownloadCommand): void {
+    switch (command.type) {
+      case 'connect':
+        return this.#run(this.#sessions.connect(command.peer))
+      case 'disconnect':
+        this.#components.onEvent({ type: 'peer-stalled', digest: this.descriptor.digest, peer: command.peer })
+        return this.#sessions.disconnect(command.peer)
+      case 'request':
+        return this.#sessions.request(command.peer, command.index)
+      case 'cancel':
+        return this.#sessions.cancel(command.peer, command.index)
+      case 'ask':
+        return this.#link.ask(command.room)
+      case 'release':
+        return this.#link.release(command.indexes)
+      case 'fetch':
+        return this.#run(this.#fetch(command.run))
+      case 'finish':
+        return this.#run(this.#orEnd(this.#finish()))
+      case 'fail':
+        return this.#end(new ContentUnavailableError(this.descriptor.digest, command.reason))
+    }
+  }
+
+  async #search(): Promise<void> {
+    const { discovery } = this.#components.host
+    const cid = digestToCid(this.descriptor.digest)
+    for await (const peer of discovery.find(cid, { signal: this.#ended.signal, limit: providersAsked })) {
+      this.#dispatch({ type: 'found', peers: [peer] })
+    }
+    this.#dispatch({ type: 'searched' })
+  }
+
+  async #fetch(run: { start: number; end: number }): Promise<void> {
+    const { origin, onTrouble } = this.#components
+    let failed: ReturnType<typeof upstreamFailure> | undefined
+    try {
+      await fetchRun(
+        {
+          origin,
+          address: this.#address,
+          layout: this.#partial.layout,
+          run,
+          isHeld: (index) => this.#intake.isHeld(index),
+          onChunk: (index, bytes) => this.#orEnd(this.#intake.fromUpstream(index, bytes)),
+        },
+        { signal: this.#ended.signal },
+      )
+    } catch (error) {
+      failed = upstreamFailure(error)
+      if (!this.#ended.signal.aborted) onTrouble(error as Error)
+    }
+    this.#dispatch(
+      failed === undefined ? { type: 'upstream-ended', run } : { type: 'upstream-ended', run, failed },
+    )
+  }
+
+  async #finish(): Promise<void> {
+    const { digest, size } = this.descriptor
+    try {
+      await this.#partial.complete({ signal: this.#ended.signal })
+    } catch (error) {
+      if (error instanceof DigestMismatchError && (await this.#intake.repair())) return
+      throw error
+    }
+    this.#intake.nameLiars()
+    this.#stored = await this.#components.blobs.open(digest)
+    this.#components.host.discovery.provide(digestToCid(digest))
+    const seconds = (performance.now() - this.#startedAt) / 1000
+    this.#components.onEvent({ type: 'completed', digest, size, seconds })
+    this.#end()
+  }
+
+  #onStored(index: number, hash: Uint8Array<ArrayBuffer> | undefined): void {
+    // From the first chunk on others can draw on us; a one-chunk blob is announced when it has verified.
+    if (this.#partial.held.size === 1 && this.#partial.layout.count > 1) {
+      this.#components.host.discovery.provide(digestToCid(this.descriptor.digest))
+    }
+    for (const listener of this.#landedListeners) listener(index)
+    this.#link.landed(index, hash)
+  }
+
+  #ban(peer: string, chunk: number): void {
+    const { host, onEvent } = this.#components
+    if (peer === host.peer) return
+    onEvent({ type: 'peer-lied', digest: this.descriptor.digest, peer, chunk })
+    this.#sessions.disconnect(peer)
+    this.#run(host.ban(peer, banMs))
+  }
+
+  /** What the store can't do ends the download; the client falls back to upstream. */
+  async #orEnd(work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      if (error instanceof StoreError || error instanceof DigestMismatchError) this.#end(error)
+      throw error
+    }
+  }
+
+  #run(work: Promise<void>): void {
+    const tracked = work.catch((error: Error) => this.#components.onTrouble(error))
+    this.#work.add(tracked)
+    tracked.finally(() => this.#work.delete(tracked))
+  }
+
+  #end(error?: Error): void {
+    if (this.#ended.signal.aborted) return
+    this.#ended.abort()
+    clearInterval(this.#timer)
+    this.#sessions.close()
+    if (error === undefined) {
+      this.#done.resolve()
+      this.#linger = setTimeout(() => this.#run(this.#link.stop()), lingerMs).unref()
+    } else {
+      this.#components.onEvent({ type: 'failed', digest: this.descriptor.digest, reason: error.message })
+      this.#done.reject(error)
+      this.#failed.abort()
+      this.#run(this.#link.stop())
+    }
+    this.#run(this.#closeUnread())
+  }
+
+  async #closeUnread(): Promise<void> {
+    if (this.#ended.signal.aborted && this.#readers === 0) await this.#closeFiles()
+  }
+
+  async #closeFiles(): Promise<void> {
+    this.#closing ??= Promise.all([this.#partial.close(), this.#stored?.close()]).then(() =>
+      this.#closed.resolve(),
+    )
+    await this.#closing
+  }
+}

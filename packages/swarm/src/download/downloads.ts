@@ -1,0 +1,128 @@
+import {
+  type AbortOptions,
+  type ContentAddress,
+  type ContentSource,
+  ContentUnavailableError,
+  type Descriptor,
+  type Digest,
+  digestToCid,
+  type MetadataStore,
+  type OpenContent,
+} from '@shoal/content'
+import { ChunkSession } from '../exchange/chunk-session.ts'
+import type { ServedBlob } from '../exchange/served-blob.ts'
+import { ArrivingContent, storedContent } from './content-reader.ts'
+import { Download, type DownloadComponents } from './download.ts'
+
+/** Peers asked for a blob's size when neither a manifest nor upstream tells it. */
+const peersAskedForSize = 3
+const askForSizeTimeoutMs = 2_000
+const never = new AbortController().signal
+
+/** How far a download has come. */
+export interface DownloadProgress {
+  readonly digest: Digest
+  /** Bytes. */
+  readonly size: number
+  /** Bytes that are here. */
+  readonly held: number
+}
+
+/**
+ * All content of this node, as the shim and as peers see it: what the cache has, and one download for each blob that
+ * is arriving, whatever the number of those who want it.
+ */
+export class Downloads implements ContentSource {
+  readonly #components: DownloadComponents & { readonly metadata: MetadataStore }
+  readonly #active = new Map<Digest, Promise<Download>>()
+  readonly #running = new Set<Download>()
+  #stopped = false
+
+  constructor(components: DownloadComponents & { readonly metadata: MetadataStore }) {
+    this.#components = components
+  }
+
+  async open(address: ContentAddress, options?: AbortOptions): Promise<OpenContent> {
+    const stored = await this.#components.blobs.open(address.digest, options)
+    if (stored !== undefined) return storedContent(stored, this.#components.onEvent)
+    options?.signal?.throwIfAborted()
+    return new ArrivingContent(await this.#downloadOf(address))
+  }
+
+  /** What this node can serve to a peer: a complete blob, or one that is arriving. */
+  async find(digest: Digest, options?: AbortOptions): Promise<ServedBlob | undefined> {
+    const download = await this.#active.get(digest)?.catch(() => undefined) // its own starter hears why it failed
+    if (download !== undefined) return download.serve()
+    const stored = await this.#components.blobs.open(digest, options)
+    if (stored === undefined) return undefined
+    return { source: stored, onLanded: () => () => undefined, failed: never, release: () => stored.close() }
+  }
+
+  progress(): DownloadProgress[] {
+    return [...this.#running].map(({ descriptor, heldBytes }) => ({
+      digest: descriptor.digest,
+      size: descriptor.size,
+      held: heldBytes,
+    }))
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    const starting = await Promise.allSettled(this.#active.values())
+    for (const started of starting) if (started.status === 'fulfilled') this.#running.add(started.value)
+    await Promise.all([...this.#running].map((download) => download.stop()))
+  }
+
+  #downloadOf(address: ContentAddress): Promise<Download> {
+    const { digest } = address
+    if (this.#stopped) throw new ContentUnavailableError(digest, 'this node is stopping')
+    const active = this.#active.get(digest)
+    if (active !== undefined) return active
+    const started = this.#start(address)
+    this.#active.set(digest, started)
+    started.catch(() => this.#active.delete(digest)) // whoever asked for it gets the error
+    return started
+  }
+
+  async #start(address: ContentAddress): Promise<Download> {
+    const descriptor = await this.#describe(address)
+    const download = await Download.start(this.#components, { descriptor, address })
+    this.#running.add(download)
+    void download.closed.then(() => {
+      this.#active.delete(address.digest)
+      this.#running.delete(download)
+    })
+    return download
+  }
+
+  /** The size is needed before the first byte: manifests tell it, else upstream, else those who have the blob. */
+  async #describe(address: ContentAddress): Promise<Descriptor> {
+    const { metadata, origin } = this.#components
+    const known = await metadata.getDescriptor(address.digest)
+    if (known !== undefined) return known
+    try {
+      return await origin.describe(address)
+    } catch (cause) {
+      const told = await this.#askPeers(address.digest)
+      if (told !== undefined) return told
+      const why = cause instanceof Error ? cause.message : String(cause)
+      throw new ContentUnavailableError(address.digest, `${why}; no peer has it`, { cause })
+    }
+  }
+
+  async #askPeers(digest: Digest): Promise<Descriptor | undefined> {
+    const { host, onTrouble } = this.#components
+    const signal = AbortSignal.timeout(askForSizeTimeoutMs)
+    for await (const peer of host.discovery.find(digestToCid(digest), { limit: peersAskedForSize, signal })) {
+      try {
+        const session = await ChunkSession.open(host, peer, digest, { signal })
+        if (session === undefined) continue
+        session.close()
+        return { digest, size: session.holding.size, mediaType: session.holding.mediaType }
+      } catch (error) {
+        onTrouble(error as Error)
+      }
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,78 @@
+import type { Descriptor } from '@shoal/content'
+import { ChunkSession, type ReceivedChunk } from '../exchange/chunk-session.ts'
+import type { SwarmHost } from '../host/swarm-host.ts'
+import type { DownloadEvent } from './download-events.ts'
+
+const connectTimeoutMs = 3_000
+
+export interface PeerSessionsInit {
+  readonly descriptor: Descriptor
+  readonly dispatch: (event: DownloadEvent) => void
+  readonly onChunk: (peer: string, chunk: ReceivedChunk) => Promise<void>
+  readonly onTrouble: (error: Error) => void
+}
+
+/** The exchange sessions of one download, by peer. */
+export class PeerSessions {
+  readonly #host: SwarmHost
+  readonly #init: PeerSessionsInit
+  readonly #sessions = new Map<string, ChunkSession>()
+  readonly #closed = new AbortController()
+
+  constructor(host: SwarmHost, init: PeerSessionsInit) {
+    this.#host = host
+    this.#init = init
+  }
+
+  /** Asks the peer what it has; the answer, or its absence, comes as an event. */
+  async connect(peer: string): Promise<void> {
+    const { descriptor, dispatch } = this.#init
+    const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(connectTimeoutMs)])
+    try {
+      const session = await ChunkSession.open(this.#host, peer, descriptor.digest, { signal })
+      if (session === undefined || session.holding.size !== descriptor.size || signal.aborted) {
+        session?.close()
+        return dispatch({ type: 'gone', peer })
+      }
+      this.#listen(session)
+      dispatch({ type: 'connected', peer, held: session.holding.chunks })
+    } catch (error) {
+      if (!this.#closed.signal.aborted) this.#init.onTrouble(error as Error)
+      dispatch({ type: 'gone', peer })
+    }
+  }
+
+  request(peer: string, index: number): void {
+    this.#sessions.get(peer)?.request(index)
+  }
+
+  cancel(peer: string, index: number): void {
+    this.#sessions.get(peer)?.cancel(index)
+  }
+
+  disconnect(peer: string): void {
+    this.#sessions.get(peer)?.close()
+  }
+
+  close(): void {
+    this.#closed.abort()
+    for (const session of this.#sessions.values()) session.close()
+  }
+
+  #listen(session: ChunkSession): void {
+    const { peer } = session
+    const { dispatch, onChunk, onTrouble } = this.#init
+    this.#sessions.set(peer, session)
+    session.start({
+      onHave: (indexes) => dispatch({ type: 'has', peer, indexes }),
+      onProgress: (bytes) => dispatch({ type: 'progress', peer, bytes }),
+      onChunk: (chunk) => onChunk(peer, chunk),
+      onRefused: (index) => dispatch({ type: 'refused', peer, index }),
+      onEnd: (error) => {
+        this.#sessions.delete(peer)
+        if (error !== undefined && !this.#closed.signal.aborted) onTrouble(error)
+        dispatch({ type: 'gone', peer })
+      },
+    })
+  }
+}

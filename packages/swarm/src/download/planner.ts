@@ -1,0 +1,171 @@
+import type { ChunkLayout, ChunkRun, ChunkSet } from '@shoal/content'
+import { type DownloadCommand, type DownloadEvent, fromUpstream } from './download-events.ts'
+import { PeerPlan } from './peer-plan.ts'
+import { UpstreamPlan } from './upstream-plan.ts'
+
+/** Without a new chunk for so long, the node stops waiting for the others and asks upstream itself. */
+const aloneAfterMs = 3_000
+/** Without a new chunk for so long, and with upstream failing, there is nobody left to hope for. */
+const giveUpAfterMs = 20_000
+/** Peers that a first look-up named get so long to say what they have before leases are asked for. */
+const greetingMs = 300
+
+export interface DownloadPlannerInit {
+  readonly layout: ChunkLayout
+  /** What is here already; the planner keeps it up to date. */
+  readonly held: ChunkSet
+  /** 0 to 1. */
+  readonly random: () => number
+  /** Milliseconds, like every `now`. */
+  readonly now: number
+}
+
+/**
+ * Decides, for one blob on one node, which chunk to ask of whom: peers first, upstream for what the coordinator
+ * leased to us, upstream without a lease when neither brings anything. Pure: events in, commands out.
+ */
+export class DownloadPlanner {
+  readonly #layout: ChunkLayout
+  readonly #held: ChunkSet
+  readonly #startedAt: number
+  readonly #peers: PeerPlan
+  readonly #upstream: UpstreamPlan
+  #coordinated = false
+  #searched = false
+  #readingAt = 0
+  #lastStored: number
+  #ended = false
+
+  constructor(init: DownloadPlannerInit) {
+    this.#layout = init.layout
+    this.#held = init.held
+    this.#startedAt = init.now
+    this.#lastStored = init.now
+    this.#peers = new PeerPlan(init)
+    this.#upstream = new UpstreamPlan(init.layout)
+  }
+
+  step(event: DownloadEvent, now: number): DownloadCommand[] {
+    if (this.#ended && event.type !== 'dropped') return []
+    const commands = this.#apply(event, now)
+    // Some bytes of a chunk change no decision, and there are many of them.
+    if (event.type === 'progress') return commands
+    if (this.#held.isComplete) {
+      this.#ended = true
+      return [...commands, { type: 'finish' }]
+    }
+    commands.push(
+      ...this.#peers.connect(),
+      ...this.#upstream.fetch(now, () => this.#runAlone(now)),
+      ...this.#peers.request({
+        readingAt: this.#readingAt,
+        isFetching: (index) => this.#upstream.isFetching(index),
+        now,
+      }),
+      ...this.#upstream.ask(this.#wantsLeases(now)),
+    )
+    const reason = this.#hopeless(now)
+    if (reason === undefined) return commands
+    this.#ended = true
+    return [...commands, { type: 'fail', reason }]
+  }
+
+  #apply(event: DownloadEvent, now: number): DownloadCommand[] {
+    switch (event.type) {
+      case 'found':
+        this.#peers.found(event.peers)
+        return []
+      case 'searched':
+        this.#searched = true
+        return []
+      case 'connected':
+        this.#peers.connected(event.peer, event.held, now)
+        return []
+      case 'has':
+        this.#peers.has(event.peer, event.indexes)
+        return []
+      case 'progress':
+        this.#peers.progress(event.peer, event.bytes, now)
+        return []
+      case 'gone':
+        this.#peers.gone(event.peer)
+        return []
+      case 'refused':
+        this.#peers.refused(event.peer, event.index)
+        return []
+      case 'distrusted':
+        this.#peers.distrust(event.peer, event.index)
+        if (event.fetchUpstream && !this.#held.has(event.index)) this.#upstream.owe(event.index)
+        return []
+      case 'stored':
+        return this.#stored(event.index, event.from, now)
+      case 'leased':
+        return this.#upstream.lease(event.runs, this.#held)
+      case 'revoked':
+        this.#upstream.revoke(event.runs)
+        return []
+      case 'coordinated':
+        this.#coordinated = event.connected
+        this.#upstream.coordinatorChanged()
+        return []
+      case 'upstream-ended':
+        return this.#upstream.ended(event.run, { failed: event.failed, held: this.#held, now })
+      case 'dropped':
+        this.#drop(event.suspects, now)
+        return []
+      case 'reading':
+        this.#readingAt = event.index
+        return []
+      case 'tick':
+        return this.#peers.leaveStalled(now)
+    }
+  }
+
+  #stored(index: number, from: string, now: number): DownloadCommand[] {
+    this.#held.add(index)
+    this.#lastStored = now
+    this.#upstream.stored(index, from === fromUpstream)
+    return this.#peers.stored(index, from)
+  }
+
+  #drop(suspects: ReadonlyMap<number, string | undefined>, now: number): void {
+    this.#ended = false
+    this.#lastStored = now
+    for (const [index, peer] of suspects) {
+      this.#held.delete(index)
+      this.#upstream.owe(index)
+      if (peer !== undefined) this.#peers.distrust(peer, index)
+    }
+  }
+
+  /** Bounded wait: when nothing came for a while, and nothing is coming from upstream, go without a lease. */
+  #runAlone(now: number): ChunkRun | undefined {
+    if (now - this.#lastStored < aloneAfterMs) return undefined
+    const ahead = this.#held.firstMissing(this.#readingAt)
+    const start = ahead < this.#layout.count ? ahead : this.#held.firstMissing(0)
+    let end = start + 1
+    while (end < this.#layout.count && !this.#held.has(end)) end++
+    return { start, end }
+  }
+
+  /** Leases are for chunks that no neighbour has; and only once those who may have them were heard. */
+  #wantsLeases(now: number): boolean {
+    if (!this.#coordinated || !this.#upstream.isUsable(now)) return false
+    if (this.#peers.isConnecting && now - this.#startedAt < greetingMs) return false
+    const { count } = this.#layout
+    for (let index = this.#held.firstMissing(0); index < count; index = this.#held.firstMissing(index + 1)) {
+      if (this.#peers.availability(index) === 0 && !this.#upstream.covers(index)) return true
+    }
+    return false
+  }
+
+  /** Why nobody can deliver the rest, or undefined while there is hope. */
+  #hopeless(now: number): string | undefined {
+    const why = this.#upstream.failure?.reason
+    if (why === undefined || !this.#upstream.isIdle || !this.#searched || this.#peers.isConnecting)
+      return undefined
+    if (this.#peers.neighbourCount === 0) return `${why}; no peer has it`
+    if (now - this.#lastStored < giveUpAfterMs) return undefined
+    return `${why}; ${this.#peers.neighbourCount} peers bring nothing new`
+  }
+}

@@ -1,0 +1,68 @@
+import {
+  type AbortOptions,
+  type ChunkLayout,
+  type ChunkRun,
+  type ContentAddress,
+  type Origin,
+  OriginError,
+} from '@shoal/content'
+import type { UpstreamFailure } from './download-events.ts'
+
+export interface UpstreamFetch {
+  readonly origin: Origin
+  readonly address: ContentAddress
+  readonly layout: ChunkLayout
+  readonly run: ChunkRun
+  /** Called for each chunk in order; the body is read on only when it resolves. */
+  readonly onChunk: (index: number, bytes: Uint8Array) => Promise<void>
+  /** A chunk that is here by now needs no bytes kept. */
+  readonly isHeld: (index: number) => boolean
+}
+
+/**
+ * Fetches a run of chunks from the origin in one request. An origin without ranges sends the whole; then every
+ * chunk that is missing is taken from it.
+ *
+ * @throws OriginError, or what onChunk throws
+ */
+export async function fetchRun(fetch: UpstreamFetch, options?: AbortOptions): Promise<void> {
+  const { layout, run } = fetch
+  const wanted = { start: layout.rangeOf(run.start).start, end: layout.rangeOf(run.end - 1).end }
+  const whole = wanted.start === 0 && wanted.end === layout.size
+  const content = await fetch.origin.fetch(fetch.address, whole ? options : { ...options, range: wanted })
+  if (content.size !== layout.size) {
+    throw new OriginError(
+      'malformed',
+      `${fetch.address.digest} has ${content.size} bytes upstream, not ${layout.size}`,
+    )
+  }
+  let index = layout.indexAt(content.range.start)
+  let chunk = newChunk(layout, index)
+  let filled = 0
+  for await (const piece of content.body) {
+    let rest = piece
+    while (rest.length > 0) {
+      const part = rest.subarray(0, chunk.length - filled)
+      chunk.set(part, filled)
+      filled += part.length
+      rest = rest.subarray(part.length)
+      if (filled < chunk.length) continue
+      if (!fetch.isHeld(index)) await fetch.onChunk(index, chunk)
+      index++
+      if (index >= layout.count) return
+      chunk = newChunk(layout, index)
+      filled = 0
+    }
+  }
+}
+
+/** What an upstream error means to a download. */
+export function upstreamFailure(error: unknown): UpstreamFailure {
+  const fault = error instanceof OriginError ? error.fault : undefined
+  const final = fault === 'not-found' || fault === 'unauthorized' || fault === 'refused'
+  return { final, reason: error instanceof Error ? error.message : String(error) }
+}
+
+function newChunk(layout: ChunkLayout, index: number): Uint8Array {
+  return Buffer.allocUnsafeSlow(layout.lengthOf(index))
+}

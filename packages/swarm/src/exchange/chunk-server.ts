@@ -1,0 +1,191 @@
+import { InvalidInputError, parseDigest, type TransferListener } from '@shoal/content'
+import type { MessageStream } from '../host/message-stream.ts'
+import type { SwarmHost } from '../host/swarm-host.ts'
+import { ExchangeReply, ExchangeRequest } from '../wire/exchange.ts'
+import {
+  exchangeProtocol,
+  maxExchangeMessageBytes,
+  maxQueuedWants,
+  maxStreamsPerPeer,
+} from './exchange-protocol.ts'
+import type { FindServedBlob, ServedBlob } from './served-blob.ts'
+import { UploadSlots } from './upload-slots.ts'
+
+/** Chunks in memory for upload at the same time: with 4 MiB chunks, 32 MiB. */
+const concurrentUploads = 8
+/** A peer that takes longer for one chunk has stopped reading, and must not hold a slot. */
+const uploadTimeoutMs = 20_000
+/** A peer that opened a stream says within this time what it wants. */
+const openTimeoutMs = 5_000
+
+/** The holder's end of the exchange: answers peers that ask for chunks, from what this node has. */
+export class ChunkServer {
+  readonly #host: SwarmHost
+  readonly #find: FindServedBlob
+  readonly #onEvent: TransferListener
+  readonly #slots = new UploadSlots(concurrentUploads)
+
+  constructor(components: { host: SwarmHost; find: FindServedBlob; onEvent: TransferListener }) {
+    this.#host = components.host
+    this.#find = components.find
+    this.#onEvent = components.onEvent
+  }
+
+  async start(): Promise<void> {
+    await this.#host.handle(exchangeProtocol, (stream) => this.#serve(stream), {
+      maxStreamsPerPeer,
+      maxMessageBytes: maxExchangeMessageBytes,
+    })
+  }
+
+  async #serve(stream: MessageStream): Promise<void> {
+    const first = await stream.read({ signal: AbortSignal.timeout(openTimeoutMs) })
+    if (first === undefined) return
+    const digest = parseDigest(decodeRequest(first).open ?? '')
+    const blob = await this.#find(digest)
+    if (blob === undefined) {
+      await stream.send(ExchangeReply.encode({ have: [], refused: [] }))
+      await stream.close()
+      return
+    }
+    try {
+      await new Upload(stream, blob, { slots: this.#slots, onEvent: this.#onEvent }).run()
+    } finally {
+      await blob.release()
+    }
+  }
+}
+
+/** One stream: two loops, one that reads what the peer wants and one that writes what it gets. */
+class Upload {
+  readonly #stream: MessageStream
+  readonly #blob: ServedBlob
+  readonly #slots: UploadSlots
+  readonly #onEvent: TransferListener
+  /** Insertion order is the order of asking. */
+  readonly #wants = new Set<number>()
+  #landed: number[] = []
+  #wake: (() => void) | undefined
+  #ended = false
+
+  constructor(
+    stream: MessageStream,
+    blob: ServedBlob,
+    shared: { slots: UploadSlots; onEvent: TransferListener },
+  ) {
+    this.#stream = stream
+    this.#blob = blob
+    this.#slots = shared.slots
+    this.#onEvent = shared.onEvent
+  }
+
+  async run(): Promise<void> {
+    const stopListening = this.#blob.onLanded((index) => {
+      this.#landed.push(index)
+      this.#kick()
+    })
+    this.#stream.onClose(() => this.#end())
+    const cutOff = () => this.#stream.abort(new Error('the blob can no longer be served'))
+    this.#blob.failed.addEventListener('abort', cutOff)
+    try {
+      const { descriptor, held } = this.#blob.source
+      const holding = {
+        size: BigInt(descriptor.size),
+        mediaType: descriptor.mediaType,
+        chunks: held.encode(),
+      }
+      await this.#stream.send(ExchangeReply.encode({ holding, have: [], refused: [] }))
+      await Promise.all([this.#readWants(), this.#writeChunks()])
+    } finally {
+      stopListening()
+      this.#blob.failed.removeEventListener('abort', cutOff)
+      this.#end()
+    }
+  }
+
+  async #readWants(): Promise<void> {
+    try {
+      for (
+        let message = await this.#stream.read();
+        message !== undefined;
+        message = await this.#stream.read()
+      ) {
+        const request = decodeRequest(message)
+        for (const index of request.cancel) this.#wants.delete(index)
+        for (const index of request.want) this.#wants.add(index)
+        if (this.#wants.size > maxQueuedWants) {
+          throw new InvalidInputError(
+            'PROTOCOL',
+            `peer ${this.#stream.peer} asked for over ${maxQueuedWants} chunks at once`,
+          )
+        }
+        this.#kick()
+      }
+    } catch (error) {
+      // A requester that has all it wants just goes; anything else is for whoever handles the stream.
+      if (!this.#stream.closed) throw error
+    } finally {
+      this.#end()
+    }
+  }
+
+  async #writeChunks(): Promise<void> {
+    while (!this.#ended) {
+      if (this.#landed.length > 0) {
+        const have = this.#landed
+        this.#landed = []
+        await this.#stream.send(ExchangeReply.encode({ have, refused: [] }))
+        continue
+      }
+      const [index] = this.#wants
+      if (index === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+        continue
+      }
+      await this.#slots.run(() => this.#sendChunk(index))
+    }
+  }
+
+  async #sendChunk(index: number): Promise<void> {
+    if (this.#ended || !this.#wants.delete(index)) return
+    const { source } = this.#blob
+    const hash = source.held.has(index) ? source.hashOf(index) : undefined
+    if (hash === undefined) {
+      await this.#stream.send(ExchangeReply.encode({ have: [], refused: [index] }))
+      return
+    }
+    const bytes = await source.readAt(source.layout.rangeOf(index))
+    const header = ExchangeReply.encode({
+      have: [],
+      refused: [],
+      chunk: { index, length: bytes.length, hash: new Uint8Array(hash) },
+    })
+    await this.#stream.sendWithBody(header, bytes, { signal: AbortSignal.timeout(uploadTimeoutMs) })
+    this.#onEvent({
+      type: 'served',
+      digest: source.descriptor.digest,
+      bytes: bytes.length,
+      peer: this.#stream.peer,
+    })
+  }
+
+  #kick(): void {
+    this.#wake?.()
+    this.#wake = undefined
+  }
+
+  #end(): void {
+    this.#ended = true
+    this.#kick()
+  }
+}
+
+function decodeRequest(message: Uint8Array): ExchangeRequest {
+  try {
+    return ExchangeRequest.decode(message)
+  } catch (cause) {
+    throw new InvalidInputError('PROTOCOL', 'malformed exchange message', { cause })
+  }
+}

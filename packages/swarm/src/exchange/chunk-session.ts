@@ -1,0 +1,185 @@
+import { type AbortOptions, ChunkLayout, ChunkSet, type Digest, InvalidInputError } from '@shoal/content'
+import type { MessageStream } from '../host/message-stream.ts'
+import type { SwarmHost } from '../host/swarm-host.ts'
+import { type ChunkHeader, ExchangeReply, ExchangeRequest } from '../wire/exchange.ts'
+import { exchangeProtocol, maxExchangeMessageBytes } from './exchange-protocol.ts'
+
+/** What a peer says it has of a blob. A claim. */
+export interface PeerHolding {
+  readonly size: number
+  readonly mediaType: string
+  readonly chunks: ChunkSet
+}
+
+/** A chunk as a peer sent it, with the hash that the peer says it has. */
+export interface ReceivedChunk {
+  readonly index: number
+  readonly bytes: Uint8Array
+  readonly claimedHash: Uint8Array
+}
+
+export interface ChunkSessionEvents {
+  onHave(indexes: readonly number[]): void
+  /** Some bytes of a chunk came in. */
+  onProgress(bytes: number): void
+  /** The session reads on only when this resolves: that is the back-pressure. */
+  onChunk(chunk: ReceivedChunk): Promise<void>
+  onRefused(index: number): void
+  /** Once, whoever ended it. */
+  onEnd(error?: Error): void
+}
+
+/** So often a body in transit is counted as progress, in bytes. */
+const progressBytes = 64 * 1024
+
+/**
+ * The requester's end of an exchange stream: one peer, one blob.
+ *
+ * @throws InvalidInputError `PROTOCOL` (through onEnd) when the peer sends what was not asked for
+ */
+export class ChunkSession {
+  readonly peer: string
+  readonly holding: PeerHolding
+  readonly #stream: MessageStream
+  readonly #layout: ChunkLayout
+  readonly #wanted = new Set<number>()
+  #unsentWants: number[] = []
+  #unsentCancels: number[] = []
+  #flushing = false
+
+  private constructor(stream: MessageStream, holding: PeerHolding) {
+    this.peer = stream.peer
+    this.holding = holding
+    this.#stream = stream
+    this.#layout = new ChunkLayout(holding.size)
+  }
+
+  /**
+   * Asks a peer what it has of the blob; undefined when it knows nothing of it.
+   *
+   * @throws PeerUnreachableError, StreamClosedError, InvalidInputError
+   */
+  static async open(
+    host: SwarmHost,
+    peer: string,
+    digest: Digest,
+    options?: AbortOptions,
+  ): Promise<ChunkSession | undefined> {
+    const stream = await host.open(peer, exchangeProtocol, {
+      ...options,
+      maxMessageBytes: maxExchangeMessageBytes,
+    })
+    try {
+      await stream.send(ExchangeRequest.encode({ open: digest, want: [], cancel: [] }), options)
+      const answer = await stream.read(options)
+      const { holding } = answer === undefined ? {} : decodeReply(answer)
+      if (holding === undefined) {
+        await stream.close(options)
+        return undefined
+      }
+      const size = Number(holding.size)
+      const chunks = ChunkSet.decode(holding.chunks, new ChunkLayout(size).count)
+      return new ChunkSession(stream, { size, mediaType: holding.mediaType.slice(0, 256), chunks })
+    } catch (error) {
+      stream.abort(error as Error)
+      throw error
+    }
+  }
+
+  /** Starts listening; without it nothing is read from the peer. */
+  start(events: ChunkSessionEvents): void {
+    this.#readAll(events).then(
+      () => events.onEnd(),
+      (error: Error) => {
+        this.#stream.abort(error)
+        events.onEnd(error)
+      },
+    )
+  }
+
+  request(index: number): void {
+    this.#wanted.add(index)
+    this.#unsentWants.push(index)
+    this.#flush()
+  }
+
+  /** The chunk is no longer wanted; if it comes all the same, it is dropped. */
+  cancel(index: number): void {
+    if (!this.#wanted.has(index)) return
+    this.#unsentCancels.push(index)
+    this.#flush()
+  }
+
+  /** Ends the session. */
+  close(): void {
+    this.#stream.abort(new Error('the download no longer needs this peer'))
+  }
+
+  /** What is asked for in one turn of the event loop travels in one message. */
+  #flush(): void {
+    if (this.#flushing) return
+    this.#flushing = true
+    queueMicrotask(async () => {
+      try {
+        while (this.#unsentWants.length + this.#unsentCancels.length > 0 && !this.#stream.closed) {
+          const message = ExchangeRequest.encode({ want: this.#unsentWants, cancel: this.#unsentCancels })
+          this.#unsentWants = []
+          this.#unsentCancels = []
+          await this.#stream.send(message)
+        }
+      } catch (error) {
+        // The reading side sees the same end of the stream and reports it.
+        this.#stream.abort(error as Error)
+      } finally {
+        this.#flushing = false
+      }
+    })
+  }
+
+  async #readAll(events: ChunkSessionEvents): Promise<void> {
+    for (
+      let message = await this.#stream.read();
+      message !== undefined;
+      message = await this.#stream.read()
+    ) {
+      const reply = decodeReply(message)
+      if (reply.have.length > 0) events.onHave(reply.have.filter((index) => this.#checkIndex(index)))
+      for (const index of reply.refused) if (this.#wanted.delete(index)) events.onRefused(index)
+      if (reply.chunk !== undefined) await this.#receive(reply.chunk, events)
+    }
+  }
+
+  async #receive(header: ChunkHeader, events: ChunkSessionEvents): Promise<void> {
+    const { index, length } = header
+    if (!this.#wanted.delete(index))
+      throw violation(this.peer, `sent chunk ${index}, which was not asked for`)
+    if (length !== this.#layout.lengthOf(index))
+      throw violation(this.peer, `sent ${length} bytes for chunk ${index}`)
+    if (header.hash.length !== 32) throw violation(this.peer, `sent a hash of ${header.hash.length} bytes`)
+    const bytes = Buffer.allocUnsafeSlow(length)
+    for (let start = 0; start < length; start += progressBytes) {
+      const piece = bytes.subarray(start, Math.min(start + progressBytes, length))
+      await this.#stream.readBody(piece)
+      events.onProgress(piece.length)
+    }
+    await events.onChunk({ index, bytes, claimedHash: header.hash })
+  }
+
+  #checkIndex(index: number): boolean {
+    if (index >= this.#layout.count)
+      throw violation(this.peer, `announced chunk ${index} of ${this.#layout.count}`)
+    return true
+  }
+}
+
+function decodeReply(message: Uint8Array): ExchangeReply {
+  try {
+    return ExchangeReply.decode(message)
+  } catch (cause) {
+    throw new InvalidInputError('PROTOCOL', 'malformed exchange message', { cause })
+  }
+}
+
+function violation(peer: string, what: string): InvalidInputError {
+  return new InvalidInputError('PROTOCOL', `peer ${peer} ${what}; the session was closed`)
+}

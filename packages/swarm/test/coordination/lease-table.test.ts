@@ -1,0 +1,236 @@
+import { ChunkSet } from '@shoal/content'
+import test from 'ava'
+import fc from 'fast-check'
+import { type LeaseCommand, LeaseTable } from '../../dist/coordination/lease-table.js'
+
+const hash = new Uint8Array(32)
+const none = (count: number) => new ChunkSet(count)
+
+function tableOf(chunkCount: number): LeaseTable {
+  return new LeaseTable({ chunkCount, random: () => 0.5 })
+}
+
+function leasesOf(commands: LeaseCommand[], member: string): number[] {
+  return commands
+    .filter((command) => command.type === 'lease' && command.member === member)
+    .flatMap((command) => (command.type === 'lease' ? command.runs : []))
+    .flatMap(({ start, end }) => Array.from({ length: end - start }, (_, offset) => start + offset))
+}
+
+test('nothing is leased before the search for providers has ended', (t) => {
+  const table = tableOf(4)
+  table.step({ type: 'join', member: 'a', held: none(4) }, 0)
+  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'a', room: 4 }, 0), 'a'), [])
+  t.true(leasesOf(table.step({ type: 'settled' }, 1), 'a').length > 0)
+})
+
+test('two members never hold a lease for the same chunk', (t) => {
+  const table = tableOf(40)
+  table.step({ type: 'settled' }, 0)
+  for (const member of ['a', 'b', 'c']) table.step({ type: 'join', member, held: none(40) }, 0)
+  const leased = ['a', 'b', 'c'].flatMap((member) => leasesOf(table.step({ type: 'ask', member, room: 16 }, 0), member))
+  t.is(new Set(leased).size, leased.length)
+})
+
+test('a chunk that a live member holds is not leased', (t) => {
+  const table = tableOf(4)
+  table.step({ type: 'settled' }, 0)
+  table.step({ type: 'join', member: 'a', held: ChunkSet.of(4, [0, 1]) }, 0)
+  table.step({ type: 'join', member: 'b', held: none(4) }, 0)
+  const first = leasesOf(table.step({ type: 'ask', member: 'b', room: 4 }, 0), 'b')
+  t.true(first.length > 0)
+  t.true(first.every((index) => index >= 2))
+})
+
+test('the leases of a member that leaves go to one that waits', (t) => {
+  const table = tableOf(2)
+  table.step({ type: 'settled' }, 0)
+  table.step({ type: 'join', member: 'a', held: none(2) }, 0)
+  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'a', room: 2 }, 0), 'a'), [0, 1])
+  table.step({ type: 'join', member: 'b', held: none(2) }, 0)
+  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'b', room: 2 }, 0), 'b'), [])
+  t.deepEqual(leasesOf(table.step({ type: 'leave', member: 'a' }, 1), 'b'), [0, 1])
+})
+
+test('a chunk is leased again when its last holder leaves', (t) => {
+  const table = tableOf(1)
+  table.step({ type: 'settled' }, 0)
+  table.step({ type: 'join', member: 'a', held: ChunkSet.full(1) }, 0)
+  table.step({ type: 'join', member: 'b', held: none(1) }, 0)
+  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'b', room: 1 }, 0), 'b'), [])
+  t.deepEqual(leasesOf(table.step({ type: 'leave', member: 'a' }, 0), 'b'), [0])
+})
+
+test('a lease without progress is revoked and given to another', (t) => {
+  const table = tableOf(2)
+  table.step({ type: 'settled' }, 0)
+  table.step({ type: 'join', member: 'slow', held: none(2) }, 0)
+  table.step({ type: 'ask', member: 'slow', room: 2 }, 0)
+  table.step({ type: 'join', member: 'quick', held: none(2) }, 0)
+  table.step({ type: 'ask', member: 'quick', room: 2 }, 0)
+  t.deepEqual(table.step({ type: 'tick' }, 4_999), [])
+  const commands = table.step({ type: 'tick' }, 5_000)
+  t.deepEqual(commands[0], { type: 'revoke', member: 'slow', runs: [{ start: 0, end: 2 }] })
+  t.deepEqual(leasesOf(commands, 'quick'), [0, 1])
+})
+
+test('a chunk that lands keeps the rest of its lease', (t) => {
+  const table = tableOf(2)
+  table.step({ type: 'settled' }, 0)
+  table.step({ type: 'join', member: 'a', held: none(2) }, 0)
+  table.step({ type: 'ask', member: 'a', room: 2 }, 0)
+  table.step({ type: 'landed', member: 'a', index: 0, hash }, 4_000)
+  t.deepEqual(table.step({ type: 'tick' }, 8_000), [])
+})
+
+test('runs shrink as members join', (t) => {
+  const alone = tableOf(64)
+  alone.step({ type: 'settled' }, 0)
+  alone.step({ type: 'join', member: 'a', held: none(64) }, 0)
+  const runAlone = leasesOf(alone.step({ type: 'ask', member: 'a', room: 8 }, 0), 'a').length
+  const crowded = tableOf(64)
+  crowded.step({ type: 'settled' }, 0)
+  for (let n = 0; n < 16; n++) crowded.step({ type: 'join', member: `m${n}`, held: none(64) }, 0)
+  const runCrowded = leasesOf(crowded.step({ type: 'ask', member: 'm0', room: 8 }, 0), 'm0').length
+  t.true(runCrowded < runAlone)
+})
+
+test('who vouches for a chunk is told to the others and to those who join later', (t) => {
+  const table = tableOf(1)
+  table.step({ type: 'join', member: 'a', held: none(1) }, 0)
+  table.step({ type: 'join', member: 'b', held: none(1) }, 0)
+  const vouched = [{ index: 0, hash, voucher: 'a' }]
+  t.deepEqual(table.step({ type: 'landed', member: 'a', index: 0, hash }, 0), [
+    { type: 'vouched', member: 'b', hashes: vouched },
+  ])
+  const joined = table.step({ type: 'join', member: 'c', held: none(1) }, 0)
+  t.deepEqual(
+    joined.filter((command) => command.type === 'vouched'),
+    [{ type: 'vouched', member: 'c', hashes: vouched }],
+  )
+})
+
+test('the first word about a chunk stands', (t) => {
+  const table = tableOf(1)
+  table.step({ type: 'join', member: 'a', held: none(1) }, 0)
+  table.step({ type: 'join', member: 'b', held: none(1) }, 0)
+  table.step({ type: 'landed', member: 'a', index: 0, hash }, 0)
+  t.deepEqual(table.step({ type: 'landed', member: 'b', index: 0, hash: new Uint8Array(32).fill(1) }, 0), [])
+})
+
+test('a newcomer is told of complete members first, and the others of the newcomer', (t) => {
+  const table = tableOf(2)
+  for (let n = 0; n < 40; n++) table.step({ type: 'join', member: `part${n}`, held: none(2) }, 0)
+  table.step({ type: 'join', member: 'seed', held: ChunkSet.full(2) }, 0)
+  const commands = table.step({ type: 'join', member: 'new', held: none(2) }, 0)
+  const told = commands.find((command) => command.type === 'neighbours' && command.member === 'new')
+  t.is(told?.type === 'neighbours' ? told.peers[0] : undefined, 'seed')
+  t.true(told?.type === 'neighbours' && told.peers.length >= 20)
+})
+
+test('providers that the DHT names are told to members', (t) => {
+  const table = tableOf(2)
+  table.step({ type: 'join', member: 'a', held: none(2) }, 0)
+  t.deepEqual(table.step({ type: 'providers', peers: ['p', 'a'] }, 0), [
+    { type: 'neighbours', member: 'a', peers: ['p'] },
+  ])
+  t.deepEqual(table.step({ type: 'providers', peers: ['p'] }, 0), [])
+})
+
+/** Random joins, asks, landings, releases, silences and departures of up to 6 members. */
+const schedules = fc.array(
+  fc.record({
+    member: fc.nat(5),
+    action: fc.constantFrom('join', 'ask', 'land', 'release', 'leave', 'wait'),
+    room: fc.integer({ min: 1, max: 12 }),
+  }),
+  { minLength: 10, maxLength: 200 },
+)
+
+test('whatever happens, no chunk is leased twice, nor while someone has it; and in the end all are fetched', (t) => {
+  fc.assert(
+    fc.property(schedules, fc.integer({ min: 1, max: 60 }), (schedule, count) => {
+      const world = new World(count)
+      for (const { member, action, room } of schedule) world.act(`m${member}`, action, room)
+      return world.finish()
+    }),
+    { numRuns: 300 },
+  )
+  t.pass()
+})
+
+/** What members hold and have leased, by what the table told them; checks every lease against it. */
+class World {
+  readonly table: LeaseTable
+  readonly count: number
+  readonly members = new Map<string, { held: ChunkSet; leased: Set<number> }>()
+  now = 0
+
+  constructor(count: number) {
+    this.count = count
+    this.table = tableOf(count)
+    this.table.step({ type: 'settled' }, 0)
+  }
+
+  act(name: string, action: string, room: number): void {
+    const member = this.members.get(name)
+    if (action === 'wait') {
+      this.now += 2_500
+      return this.#apply(this.table.step({ type: 'tick' }, this.now))
+    }
+    if (action === 'join' && member === undefined) {
+      this.members.set(name, { held: none(this.count), leased: new Set() })
+      return this.#apply(this.table.step({ type: 'join', member: name, held: none(this.count) }, this.now))
+    }
+    if (member === undefined) return
+    if (action === 'ask') this.#apply(this.table.step({ type: 'ask', member: name, room }, this.now))
+    if (action === 'leave') {
+      this.members.delete(name)
+      this.#apply(this.table.step({ type: 'leave', member: name }, this.now))
+    }
+    const [index] = member.leased
+    if (index === undefined) return
+    if (action === 'land') {
+      member.leased.delete(index)
+      member.held.add(index)
+      this.#apply(this.table.step({ type: 'landed', member: name, index, hash }, this.now))
+    }
+    if (action === 'release') {
+      member.leased.delete(index)
+      this.#apply(this.table.step({ type: 'release', member: name, indexes: [index] }, this.now))
+    }
+  }
+
+  /** One member that keeps asking gets all that nobody has. */
+  finish(): boolean {
+    for (const name of [...this.members.keys()]) this.act(name, 'leave', 0)
+    this.act('last', 'join', 0)
+    for (let round = 0; round <= this.count; round++) {
+      this.act('last', 'ask', 4)
+      while ((this.members.get('last')?.leased.size ?? 0) > 0) this.act('last', 'land', 0)
+    }
+    return this.members.get('last')?.held.isComplete === true
+  }
+
+  #apply(commands: LeaseCommand[]): void {
+    for (const command of commands) {
+      const member = this.members.get(command.member)
+      if (member === undefined) throw new Error(`a command for ${command.member}, who left`)
+      if (command.type === 'revoke') for (const { start, end } of command.runs) this.#revoke(member.leased, start, end)
+      if (command.type !== 'lease') continue
+      for (const { start, end } of command.runs) for (let index = start; index < end; index++) this.#lease(member, index)
+    }
+  }
+
+  #lease(to: { leased: Set<number> }, index: number): void {
+    for (const { held, leased } of this.members.values()) {
+      if (held.has(index)) throw new Error(`chunk ${index} was leased while someone has it`)
+      if (leased.has(index)) throw new Error(`chunk ${index} was leased twice`)
+    }
+    to.leased.add(index)
+  }
+
+  #revoke(leased: Set<number>, start: number, end: number): void {
+    for (let index = start; index < end; index++) leased.delete(index)
+  }
+}

@@ -1,0 +1,169 @@
+import { ChunkLayout, ChunkSet } from '@shoal/content'
+import test from 'ava'
+import fc from 'fast-check'
+import { DownloadPlanner } from '../../dist/download/planner.js'
+import { commandsOf, plannerFor, VirtualSwarm } from './virtual-swarm.ts'
+
+const KiB = 1024
+const layoutOf = (chunks: number) => new ChunkLayout(chunks * 256 * KiB)
+
+test('a peer that is found is connected to once', (t) => {
+  const planner = plannerFor(4)
+  t.deepEqual(commandsOf(planner.step({ type: 'found', peers: ['a', 'a'] }, 0), 'connect'), [
+    { type: 'connect', peer: 'a' },
+  ])
+  t.deepEqual(commandsOf(planner.step({ type: 'found', peers: ['a'] }, 0), 'connect'), [])
+})
+
+test('chunks that a peer has are asked of it, and no others', (t) => {
+  const planner = plannerFor(4)
+  const requests = commandsOf(
+    planner.step({ type: 'connected', peer: 'a', held: ChunkSet.of(4, [2]) }, 0),
+    'request',
+  )
+  t.deepEqual(requests, [{ type: 'request', peer: 'a', index: 2 }])
+})
+
+test('what a client waits for is asked for first, in order', (t) => {
+  const planner = plannerFor(64)
+  planner.step({ type: 'reading', index: 40 }, 0)
+  const requests = commandsOf(planner.step({ type: 'connected', peer: 'a', held: ChunkSet.full(64) }, 0), 'request')
+  t.deepEqual(
+    requests.map(({ index }) => index),
+    [40, 41],
+  )
+})
+
+test('outside the window the rarest chunk comes first', (t) => {
+  const planner = plannerFor(32)
+  planner.step({ type: 'connected', peer: 'common', held: ChunkSet.of(32, [20, 21, 22]) }, 0)
+  const requests = commandsOf(
+    planner.step({ type: 'connected', peer: 'both', held: ChunkSet.of(32, [20, 21, 22, 30]) }, 0),
+    'request',
+  )
+  t.is(requests[0]?.index, 30)
+})
+
+test('a chunk is asked of one peer at a time while there are others to ask for', (t) => {
+  const planner = plannerFor(64)
+  const held = ChunkSet.full(64)
+  const first = commandsOf(planner.step({ type: 'connected', peer: 'a', held: held.clone() }, 0), 'request')
+  const second = commandsOf(planner.step({ type: 'connected', peer: 'b', held: held.clone() }, 0), 'request')
+  const indexes = [...first, ...second].map(({ index }) => index)
+  t.is(new Set(indexes).size, indexes.length)
+})
+
+test('in the endgame the last chunk is asked of a second peer, and cancelled where it is not needed', (t) => {
+  const planner = plannerFor(1)
+  planner.step({ type: 'connected', peer: 'a', held: ChunkSet.full(1) }, 0)
+  const second = planner.step({ type: 'connected', peer: 'b', held: ChunkSet.full(1) }, 0)
+  t.deepEqual(commandsOf(second, 'request'), [{ type: 'request', peer: 'b', index: 0 }])
+  const stored = planner.step({ type: 'stored', index: 0, from: 'b' }, 1)
+  t.deepEqual(stored, [{ type: 'cancel', peer: 'a', index: 0 }, { type: 'finish' }])
+})
+
+test('a silent peer is no longer waited for after 1.5 s, and left after 10 s', (t) => {
+  const planner = plannerFor(64)
+  const held = ChunkSet.full(64)
+  const asked = commandsOf(planner.step({ type: 'connected', peer: 'silent', held: held.clone() }, 0), 'request')
+  planner.step({ type: 'connected', peer: 'b', held: held.clone() }, 0)
+  planner.step({ type: 'progress', peer: 'b', bytes: 1 }, 1_400)
+  planner.step({ type: 'tick' }, 1_500)
+  planner.step({ type: 'reading', index: asked[0]?.index ?? 0 }, 1_500)
+  planner.step({ type: 'refused', peer: 'b', index: 63 }, 1_500)
+  const next = planner.step({ type: 'stored', index: 2, from: 'b' }, 1_500)
+  t.is(commandsOf(next, 'request')[0]?.index, asked[0]?.index)
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 10_000), 'disconnect'), [
+    { type: 'disconnect', peer: 'silent', reason: 'stalled' },
+  ])
+})
+
+test('a lease is asked for only for chunks that no peer has', (t) => {
+  const planner = plannerFor(2)
+  planner.step({ type: 'connected', peer: 'a', held: ChunkSet.full(2) }, 0)
+  t.deepEqual(commandsOf(planner.step({ type: 'coordinated', connected: true }, 0), 'ask'), [])
+  t.is(commandsOf(planner.step({ type: 'gone', peer: 'a' }, 0), 'ask').length, 1)
+})
+
+test('peers that a search named are heard before a lease is asked for', (t) => {
+  const planner = plannerFor(2)
+  planner.step({ type: 'found', peers: ['a'] }, 0)
+  t.deepEqual(commandsOf(planner.step({ type: 'coordinated', connected: true }, 0), 'ask'), [])
+  t.is(commandsOf(planner.step({ type: 'tick' }, 300), 'ask').length, 1)
+})
+
+test('what is leased is fetched', (t) => {
+  const planner = plannerFor(8)
+  const commands = planner.step({ type: 'leased', runs: [{ start: 2, end: 5 }] }, 0)
+  t.deepEqual(commandsOf(commands, 'fetch'), [{ type: 'fetch', run: { start: 2, end: 5 } }])
+})
+
+test('a lease that is revoked before its turn is not fetched', (t) => {
+  const planner = plannerFor(64)
+  planner.step({ type: 'leased', runs: [{ start: 0, end: 24 }] }, 0) // two requests of 8 start
+  planner.step({ type: 'revoked', runs: [{ start: 16, end: 24 }] }, 0)
+  for (let index = 0; index < 8; index++) planner.step({ type: 'stored', index, from: 'upstream' }, 0)
+  const commands = planner.step({ type: 'upstream-ended', run: { start: 0, end: 8 } }, 0)
+  t.deepEqual(commandsOf(commands, 'fetch'), [])
+})
+
+test('without a coordinator and without peers the node goes upstream by itself after 3 s', (t) => {
+  const planner = plannerFor(20)
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 2_999), 'fetch'), [])
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 3_000), 'fetch'), [
+    { type: 'fetch', run: { start: 0, end: 8 } },
+  ])
+})
+
+test('a lease whose fetch fails goes back to the coordinator', (t) => {
+  const planner = plannerFor(8)
+  planner.step({ type: 'leased', runs: [{ start: 0, end: 3 }] }, 0)
+  planner.step({ type: 'stored', index: 0, from: 'upstream' }, 0)
+  const failed = { final: false, reason: 'cut off' }
+  const commands = planner.step({ type: 'upstream-ended', run: { start: 0, end: 3 }, failed }, 0)
+  t.deepEqual(commandsOf(commands, 'release'), [{ type: 'release', indexes: [1, 2] }])
+})
+
+test('when upstream does not have it and no peer does, the download fails with the reason', (t) => {
+  const planner = plannerFor(8)
+  planner.step({ type: 'leased', runs: [{ start: 0, end: 3 }] }, 0)
+  planner.step({ type: 'searched' }, 0)
+  const failed = { final: true, reason: 'upstream says 404' }
+  const commands = planner.step({ type: 'upstream-ended', run: { start: 0, end: 3 }, failed }, 0)
+  t.deepEqual(commandsOf(commands, 'fail'), [{ type: 'fail', reason: 'upstream says 404; no peer has it' }])
+})
+
+test('a disputed chunk is fetched from upstream, and not asked of its sender again', (t) => {
+  const planner = plannerFor(1)
+  planner.step({ type: 'connected', peer: 'a', held: ChunkSet.full(1) }, 0)
+  const commands = planner.step({ type: 'distrusted', peer: 'a', index: 0, fetchUpstream: true }, 0)
+  t.deepEqual(commandsOf(commands, 'fetch'), [{ type: 'fetch', run: { start: 0, end: 1 } }])
+  t.deepEqual(commandsOf(planner.step({ type: 'has', peer: 'a', indexes: [0] }, 0), 'request'), [])
+})
+
+test('after a repair is ordered, a finished download goes on', (t) => {
+  const held = ChunkSet.full(2)
+  const planner = new DownloadPlanner({ layout: layoutOf(2), held, random: () => 0, now: 0 })
+  t.deepEqual(planner.step({ type: 'tick' }, 0), [{ type: 'finish' }])
+  const commands = planner.step({ type: 'dropped', suspects: new Map([[1, 'liar']]) }, 0)
+  t.deepEqual(commandsOf(commands, 'fetch'), [{ type: 'fetch', run: { start: 1, end: 2 } }])
+})
+
+test('whatever peers and upstream do, a download that can complete does, and asks for nothing it should not', (t) => {
+  const swarms = fc.record({
+    chunks: fc.integer({ min: 1, max: 80 }),
+    seed: fc.integer(),
+    peers: fc.integer({ min: 0, max: 8 }),
+    upstream: fc.constantFrom('works', 'flaky', 'down'),
+    coordinated: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(swarms, (init) => {
+      const swarm = new VirtualSwarm(init)
+      const outcome = swarm.run()
+      return swarm.canComplete ? outcome === 'finish' : outcome === 'fail'
+    }),
+    { numRuns: 300 },
+  )
+  t.pass()
+})

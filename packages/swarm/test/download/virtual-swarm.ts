@@ -1,0 +1,196 @@
+import { ChunkLayout, type ChunkRun, ChunkSet } from '@shoal/content'
+import type { DownloadCommand, DownloadEvent } from '../../dist/download/download-events.js'
+import { DownloadPlanner } from '../../dist/download/planner.js'
+
+export function plannerFor(chunks: number): DownloadPlanner {
+  const layout = new ChunkLayout(chunks * 256 * 1024)
+  return new DownloadPlanner({ layout, held: new ChunkSet(layout.count), random: () => 0, now: 0 })
+}
+
+export function commandsOf<T extends DownloadCommand['type']>(
+  commands: DownloadCommand[],
+  type: T,
+): Extract<DownloadCommand, { type: T }>[] {
+  return commands.filter((command): command is Extract<DownloadCommand, { type: T }> => command.type === type)
+}
+
+export interface VirtualSwarmInit {
+  readonly chunks: number
+  readonly seed: number
+  readonly peers: number
+  readonly upstream: 'works' | 'flaky' | 'down'
+  readonly coordinated: boolean
+}
+
+interface VirtualPeer {
+  readonly held: ChunkSet
+  /** It dies after so many chunks. */
+  lifetime: number
+  readonly silent: boolean
+  connected: boolean
+}
+
+/**
+ * A planner in a world of virtual time: peers that hold parts, answer late, fall silent, refuse or die, and an upstream
+ * that works, is flaky or down. Throws when the planner asks for what it must not ask for.
+ */
+export class VirtualSwarm {
+  readonly #init: VirtualSwarmInit
+  readonly #random: () => number
+  readonly #planner: DownloadPlanner
+  readonly #held: ChunkSet
+  readonly #peers = new Map<string, VirtualPeer>()
+  readonly #queue: { at: number; event: DownloadEvent | (() => DownloadEvent | undefined) }[] = []
+  #now = 0
+  #outcome: 'finish' | 'fail' | undefined
+
+  constructor(init: VirtualSwarmInit) {
+    this.#init = init
+    this.#random = mulberry32(init.seed)
+    const layout = new ChunkLayout(init.chunks * 256 * 1024)
+    this.#held = new ChunkSet(layout.count)
+    this.#planner = new DownloadPlanner({ layout, held: this.#held.clone(), random: this.#random, now: 0 })
+    for (let n = 0; n < init.peers; n++) {
+      const held = new ChunkSet(init.chunks)
+      const share = this.#random()
+      for (let index = 0; index < init.chunks; index++) if (this.#random() < share) held.add(index)
+      const lifetime = this.#random() < 0.3 ? Math.floor(this.#random() * 20) : Number.POSITIVE_INFINITY
+      this.#peers.set(`peer${n}`, { held, lifetime, silent: this.#random() < 0.2, connected: false })
+    }
+  }
+
+  /** Whether someone who does not die or fall silent has each chunk, or upstream does. */
+  get canComplete(): boolean {
+    if (this.#init.upstream !== 'down') return true
+    const reliable = [...this.#peers.values()].filter((peer) => !peer.silent && peer.lifetime > this.#init.chunks * 20)
+    for (let index = 0; index < this.#init.chunks; index++) {
+      if (!this.#held.has(index) && !reliable.some((peer) => peer.held.has(index))) return false
+    }
+    return true
+  }
+
+  /** Runs to the end; throws if there is none within ten minutes of virtual time. */
+  run(): 'finish' | 'fail' {
+    this.#later(0, { type: 'found', peers: [...this.#peers.keys()] })
+    this.#later(50, { type: 'searched' })
+    if (this.#init.coordinated) this.#later(20, { type: 'coordinated', connected: true })
+    for (let at = 250; at < 600_000; at += 250) this.#later(at, { type: 'tick' })
+    while (this.#outcome === undefined) {
+      const next = this.#queue.shift()
+      if (next === undefined) throw new Error('the download neither completed nor failed')
+      this.#now = next.at
+      const event = typeof next.event === 'function' ? next.event() : next.event
+      if (event !== undefined) for (const command of this.#planner.step(event, this.#now)) this.#obey(command)
+    }
+    return this.#outcome
+  }
+
+  #obey(command: DownloadCommand): void {
+    switch (command.type) {
+      case 'finish':
+        if (!this.#held.isComplete) throw new Error('finished with chunks missing')
+        this.#outcome = 'finish'
+        break
+      case 'fail':
+        this.#outcome = 'fail'
+        break
+      case 'connect':
+        this.#connect(command.peer)
+        break
+      case 'request':
+        this.#request(command.peer, command.index)
+        break
+      case 'fetch':
+        this.#fetch(command.run)
+        break
+      case 'ask':
+        if (command.room > 0) this.#lease(command.room)
+        break
+      case 'disconnect':
+        this.#peers.delete(command.peer)
+        break
+      case 'cancel':
+      case 'release':
+        break
+    }
+  }
+
+  #connect(name: string): void {
+    this.#later(this.#delay(30), () => {
+      const peer = this.#peers.get(name)
+      if (peer === undefined) return { type: 'gone', peer: name }
+      peer.connected = true
+      return { type: 'connected', peer: name, held: peer.held.clone() }
+    })
+  }
+
+  #request(name: string, index: number): void {
+    const peer = this.#peers.get(name)
+    if (peer === undefined) return
+    if (this.#held.has(index)) throw new Error(`asked ${name} for chunk ${index}, which is here`)
+    if (!peer.held.has(index)) throw new Error(`asked ${name} for chunk ${index}, which it does not have`)
+    if (peer.silent) return
+    this.#later(this.#delay(200), () => {
+      if (!this.#peers.has(name)) return undefined
+      if (peer.lifetime-- <= 0) {
+        this.#peers.delete(name)
+        return { type: 'gone', peer: name }
+      }
+      if (this.#held.has(index)) return undefined
+      this.#held.add(index)
+      return { type: 'stored', index, from: name }
+    })
+  }
+
+  #fetch(run: ChunkRun): void {
+    const { upstream } = this.#init
+    if (upstream === 'down') {
+      const failed = { final: true, reason: 'upstream is down' }
+      return this.#later(this.#delay(100), { type: 'upstream-ended', run, failed })
+    }
+    const cutAt = upstream === 'flaky' && this.#random() < 0.3 ? run.start + 1 : run.end
+    let at = 0
+    for (let index = run.start; index < cutAt; index++) {
+      at += this.#delay(50)
+      this.#later(at, () => {
+        if (this.#held.has(index)) return undefined
+        this.#held.add(index)
+        return { type: 'stored', index, from: 'upstream' }
+      })
+    }
+    const cut = { failed: { final: false, reason: 'cut off' } }
+    this.#later(at + 1, { type: 'upstream-ended', run, ...(cutAt < run.end ? cut : {}) })
+  }
+
+  #lease(room: number): void {
+    this.#later(this.#delay(20), () => {
+      const runs: ChunkRun[] = []
+      for (let index = 0; index < this.#init.chunks && runs.length < room; index++) {
+        if (!this.#held.has(index)) runs.push({ start: index, end: index + 1 })
+      }
+      return { type: 'leased', runs }
+    })
+  }
+
+  #delay(meanMs: number): number {
+    return 1 + this.#random() * 2 * meanMs
+  }
+
+  #later(inMs: number, event: DownloadEvent | (() => DownloadEvent | undefined)): void {
+    const at = this.#now + inMs
+    let place = this.#queue.length
+    while (place > 0 && (this.#queue[place - 1]?.at ?? 0) > at) place--
+    this.#queue.splice(place, 0, { at, event })
+  }
+}
+
+/** A small seeded generator, so that a failing schedule can be run again. */
+function mulberry32(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
