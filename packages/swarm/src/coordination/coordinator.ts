@@ -159,11 +159,19 @@ export class Coordinator {
 
   async #findProviders(swarm: Swarm): Promise<void> {
     const settled = setTimeout(() => this.#step(swarm, { type: 'settled' }), settleMs)
-    const options = { limit: providersAsked, signal: swarm.search.signal }
-    for await (const peer of this.#host.discovery.find(digestToCid(swarm.digest), options)) {
-      this.#step(swarm, { type: 'providers', peers: [peer] })
+    const { signal } = swarm.search
+    try {
+      const providers = this.#host.discovery.find(digestToCid(swarm.digest), {
+        limit: providersAsked,
+        signal,
+      })
+      for await (const peer of providers) this.#step(swarm, { type: 'providers', peers: [peer] })
+    } catch (error) {
+      // The last member left meanwhile; nobody waits for the answer.
+      if (!signal.aborted) throw error
+    } finally {
+      clearTimeout(settled)
     }
-    clearTimeout(settled)
     this.#step(swarm, { type: 'settled' })
   }
 

@@ -35,10 +35,10 @@ export class ArrivingContent implements OpenContent {
   readonly #download: Download
   readonly #blob: ServedBlob
 
-  constructor(download: Download) {
+  constructor(download: Download, blob: ServedBlob) {
     this.descriptor = download.descriptor
     this.#download = download
-    this.#blob = download.serve()
+    this.#blob = blob
   }
 
   async *read(range?: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array> {

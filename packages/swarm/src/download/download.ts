@@ -148,8 +148,12 @@ export class Download {
     this.#dispatch({ type: 'reading', index })
   }
 
-  /** Lets a peer's upload or a client read from the download; its files stay open until all have let go. */
-  serve(): ServedBlob {
+  /**
+   * Lets a peer's upload or a client read from the download; its files stay open until all have let go. Undefined when
+   * they are closed already: what came of it is in the store.
+   */
+  serve(): ServedBlob | undefined {
+    if (this.#closing !== undefined) return undefined
     this.#readers++
     const getSource = () => this.source
     let released = false

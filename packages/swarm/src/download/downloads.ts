@@ -43,16 +43,23 @@ export class Downloads implements ContentSource {
   }
 
   async open(address: ContentAddress, options?: AbortOptions): Promise<OpenContent> {
-    const stored = await this.#components.blobs.open(address.digest, options)
-    if (stored !== undefined) return storedContent(stored, this.#components.onEvent)
+    const { blobs, onEvent } = this.#components
+    const arriving = await this.#arriving(address.digest)
+    if (arriving !== undefined) return arriving
+    const stored = await blobs.open(address.digest, options)
+    if (stored !== undefined) return storedContent(stored, onEvent)
     options?.signal?.throwIfAborted()
-    return new ArrivingContent(await this.#downloadOf(address))
+    const download = await this.#downloadOf(address)
+    const blob = download.serve()
+    if (blob === undefined)
+      throw new ContentUnavailableError(address.digest, 'its download ended just now; ask again')
+    return new ArrivingContent(download, blob)
   }
 
-  /** What this node can serve to a peer: a complete blob, or one that is arriving. */
+  /** What this node can serve to a peer: a blob that is arriving, or a complete one. */
   async find(digest: Digest, options?: AbortOptions): Promise<ServedBlob | undefined> {
-    const download = await this.#active.get(digest)?.catch(() => undefined) // its own starter hears why it failed
-    if (download !== undefined) return download.serve()
+    const arriving = (await this.#activeOf(digest))?.serve()
+    if (arriving !== undefined) return arriving
     const stored = await this.#components.blobs.open(digest, options)
     if (stored === undefined) return undefined
     return { source: stored, onLanded: () => () => undefined, failed: never, release: () => stored.close() }
@@ -71,6 +78,20 @@ export class Downloads implements ContentSource {
     const starting = await Promise.allSettled(this.#active.values())
     for (const started of starting) if (started.status === 'fulfilled') this.#running.add(started.value)
     await Promise.all([...this.#running].map((download) => download.stop()))
+  }
+
+  async #arriving(digest: Digest): Promise<OpenContent | undefined> {
+    const download = await this.#activeOf(digest)
+    const blob = download?.serve()
+    return download && blob && new ArrivingContent(download, blob)
+  }
+
+  async #activeOf(digest: Digest): Promise<Download | undefined> {
+    try {
+      return await this.#active.get(digest)
+    } catch {
+      return undefined // whoever started it hears why it failed
+    }
   }
 
   #downloadOf(address: ContentAddress): Promise<Download> {
@@ -112,9 +133,9 @@ export class Downloads implements ContentSource {
 
   async #askPeers(digest: Digest): Promise<Descriptor | undefined> {
     const { host, onTrouble } = this.#components
-    const signal = AbortSignal.timeout(askForSizeTimeoutMs)
-    for await (const peer of host.discovery.find(digestToCid(digest), { limit: peersAskedForSize, signal })) {
+    for await (const peer of host.discovery.find(digestToCid(digest), { limit: peersAskedForSize })) {
       try {
+        const signal = AbortSignal.timeout(askForSizeTimeoutMs)
         const session = await ChunkSession.open(host, peer, digest, { signal })
         if (session === undefined) continue
         session.close()

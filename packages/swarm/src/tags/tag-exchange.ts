@@ -21,6 +21,8 @@ import { TagAnswer, TagQuestion } from '../wire/tags.ts'
 const tagProtocol = '/shoal/tags/1.0.0'
 const maxMessageBytes = 4 * 1024
 const peersAsked = 8
+const findTimeoutMs = 1_000
+/** For the search and the answers together. */
 const askTimeoutMs = 2_000
 const answerTimeoutMs = 5_000
 
@@ -51,10 +53,8 @@ export class TagExchange implements TagHints {
     const timeout = AbortSignal.timeout(askTimeoutMs)
     const signal = options?.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
     const asked: Promise<TagRecord | undefined>[] = []
-    for await (const peer of this.#host.discovery.find(tagCid(repository, tag), {
-      limit: peersAsked,
-      signal,
-    })) {
+    const knowing = { limit: peersAsked, timeoutMs: findTimeoutMs, signal: options?.signal }
+    for await (const peer of this.#host.discovery.find(tagCid(repository, tag), knowing)) {
       asked.push(this.#ask(peer, { registry: repository.registry, name: repository.name, tag }, signal))
     }
     const answers = (await Promise.all(asked)).filter((answer) => answer !== undefined)

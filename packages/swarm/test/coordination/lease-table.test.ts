@@ -28,7 +28,9 @@ test('two members never hold a lease for the same chunk', (t) => {
   const table = tableOf(40)
   table.step({ type: 'settled' }, 0)
   for (const member of ['a', 'b', 'c']) table.step({ type: 'join', member, held: none(40) }, 0)
-  const leased = ['a', 'b', 'c'].flatMap((member) => leasesOf(table.step({ type: 'ask', member, room: 16 }, 0), member))
+  const leased = ['a', 'b', 'c'].flatMap((member) =>
+    leasesOf(table.step({ type: 'ask', member, room: 16 }, 0), member),
+  )
   t.is(new Set(leased).size, leased.length)
 })
 
@@ -216,9 +218,11 @@ class World {
     for (const command of commands) {
       const member = this.members.get(command.member)
       if (member === undefined) throw new Error(`a command for ${command.member}, who left`)
-      if (command.type === 'revoke') for (const { start, end } of command.runs) this.#revoke(member.leased, start, end)
+      if (command.type === 'revoke')
+        for (const { start, end } of command.runs) this.#revoke(member.leased, start, end)
       if (command.type !== 'lease') continue
-      for (const { start, end } of command.runs) for (let index = start; index < end; index++) this.#lease(member, index)
+      for (const { start, end } of command.runs)
+        for (let index = start; index < end; index++) this.#lease(member, index)
     }
   }
 

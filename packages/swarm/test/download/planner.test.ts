@@ -27,7 +27,10 @@ test('chunks that a peer has are asked of it, and no others', (t) => {
 test('what a client waits for is asked for first, in order', (t) => {
   const planner = plannerFor(64)
   planner.step({ type: 'reading', index: 40 }, 0)
-  const requests = commandsOf(planner.step({ type: 'connected', peer: 'a', held: ChunkSet.full(64) }, 0), 'request')
+  const requests = commandsOf(
+    planner.step({ type: 'connected', peer: 'a', held: ChunkSet.full(64) }, 0),
+    'request',
+  )
   t.deepEqual(
     requests.map(({ index }) => index),
     [40, 41],
@@ -65,7 +68,10 @@ test('in the endgame the last chunk is asked of a second peer, and cancelled whe
 test('a silent peer is no longer waited for after 1.5 s, and left after 10 s', (t) => {
   const planner = plannerFor(64)
   const held = ChunkSet.full(64)
-  const asked = commandsOf(planner.step({ type: 'connected', peer: 'silent', held: held.clone() }, 0), 'request')
+  const asked = commandsOf(
+    planner.step({ type: 'connected', peer: 'silent', held: held.clone() }, 0),
+    'request',
+  )
   planner.step({ type: 'connected', peer: 'b', held: held.clone() }, 0)
   planner.step({ type: 'progress', peer: 'b', bytes: 1 }, 1_400)
   planner.step({ type: 'tick' }, 1_500)

@@ -62,7 +62,9 @@ export class VirtualSwarm {
   /** Whether someone who does not die or fall silent has each chunk, or upstream does. */
   get canComplete(): boolean {
     if (this.#init.upstream !== 'down') return true
-    const reliable = [...this.#peers.values()].filter((peer) => !peer.silent && peer.lifetime > this.#init.chunks * 20)
+    const reliable = [...this.#peers.values()].filter(
+      (peer) => !peer.silent && peer.lifetime > this.#init.chunks * 20,
+    )
     for (let index = 0; index < this.#init.chunks; index++) {
       if (!this.#held.has(index) && !reliable.some((peer) => peer.held.has(index))) return false
     }

@@ -1,0 +1,144 @@
+import { lookup } from 'node:dns/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Connection } from '@libp2p/interface'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { abortable } from './abortable.ts'
+import { type BootstrapSchedule, bootstrapDelay } from './bootstrap-schedule.ts'
+import type { HostLogger } from './host-logger.ts'
+import { peerIn } from './peer-addresses.ts'
+
+/** A headless Service names every pod; a few that answer lead to all. */
+const maxAddressesPerName = 4
+const addressFamilies: Record<string, 0 | 4 | 6> = { dns: 0, dns4: 4, dns6: 6 }
+
+export interface BootstrapComponents {
+  readonly self: string
+  readonly dial: (address: Multiaddr, signal: AbortSignal) => Promise<Connection>
+  readonly connectedPeers: () => string[]
+  readonly logger: HostLogger
+  readonly random: () => number
+}
+
+export interface BootstrapInit {
+  readonly addresses: readonly Multiaddr[]
+  readonly schedule: BootstrapSchedule
+  /** Longest wait for one address, in milliseconds. */
+  readonly dialTimeoutMs: number
+}
+
+/** Finds the first peers, and finds them again when all are lost. Never gives up. */
+export class Bootstrap {
+  readonly #components: BootstrapComponents
+  readonly #init: BootstrapInit
+  readonly #stopping = new AbortController()
+  /** Who answered at an address: ourselves, or a peer. */
+  readonly #owners = new Map<string, string>()
+  readonly #unreachable = new Set<string>()
+  #wake = new AbortController()
+  #failures = 0
+  #running: Promise<void> | undefined
+
+  constructor(components: BootstrapComponents, init: BootstrapInit) {
+    this.#components = components
+    this.#init = init
+  }
+
+  start(): void {
+    if (this.#init.addresses.length > 0) this.#running ??= this.#run()
+  }
+
+  /** To be called when a peer has gone: if it was the last, its return is not waited for. */
+  onPeerGone(): void {
+    if (this.#components.connectedPeers().length > 0) return
+    this.#failures = 0
+    this.#wake.abort()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const stopping = this.#stopping.signal
+    while (!stopping.aborted) {
+      await Promise.all(this.#init.addresses.map((address) => this.#try(address)))
+      const isConnected = this.#components.connectedPeers().length > 0
+      this.#failures = isConnected ? 0 : this.#failures + 1
+      const state = { isConnected, failures: this.#failures }
+      await this.#wait(bootstrapDelay(state, this.#init.schedule, this.#components.random))
+    }
+  }
+
+  async #wait(delayMs: number): Promise<void> {
+    this.#wake = new AbortController()
+    const signal = AbortSignal.any([this.#stopping.signal, this.#wake.signal])
+    try {
+      await sleep(delayMs, undefined, { signal, ref: false })
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
+  async #try(address: Multiaddr): Promise<void> {
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#init.dialTimeoutMs)])
+    try {
+      const targets = await resolve(address, this.#components.random, signal)
+      const results = await Promise.allSettled(targets.map((target) => this.#dial(target, signal)))
+      const failed = results.filter((result) => result.status === 'rejected')
+      if (failed.length === results.length) throw failed[0]?.reason ?? new Error('the name has no addresses')
+      this.#report(address)
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) this.#report(address, error)
+    }
+  }
+
+  async #dial(target: Multiaddr, signal: AbortSignal): Promise<void> {
+    const { self, connectedPeers } = this.#components
+    const owner = peerIn(target) ?? this.#owners.get(target.toString())
+    if (owner === self || (owner !== undefined && connectedPeers().includes(owner))) return
+    try {
+      const { remotePeer } = await this.#components.dial(target, signal)
+      this.#owners.set(target.toString(), remotePeer.toString())
+    } catch (error) {
+      // Among the addresses that all nodes are given is a node's own.
+      if ((error as Error).name !== 'InvalidPeerIdError') throw error
+      this.#owners.set(target.toString(), self)
+    }
+  }
+
+  /** One line when an address becomes unreachable, one when it is back. */
+  #report(address: Multiaddr, error?: unknown): void {
+    const { logger } = this.#components
+    const text = address.toString()
+    if (error === undefined) {
+      if (this.#unreachable.delete(text))
+        logger.info({ address: text }, 'bootstrap address is reachable again')
+      return
+    }
+    if (this.#unreachable.has(text)) return
+    this.#unreachable.add(text)
+    logger.warn({ address: text, reason: reasonOf(error) }, 'bootstrap address is unreachable: trying again')
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.name === 'EncryptionFailedError') return 'the handshake failed: has it the same cluster secret?'
+  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'no answer'
+  return error.message
+}
+
+/** Addresses with names become the addresses that the name has now, a few at random. */
+async function resolve(address: Multiaddr, random: () => number, signal: AbortSignal): Promise<Multiaddr[]> {
+  const [host, ...rest] = address.getComponents()
+  const family = host === undefined ? undefined : addressFamilies[host.name]
+  if (host?.value === undefined || family === undefined) return [address]
+  const found = await abortable(lookup(host.value, { all: true, family }), signal)
+  const suffix = rest.map(({ name, value }) => `/${name}/${value}`).join('')
+  return found
+    .map((entry) => ({ entry, place: random() }))
+    .sort((a, b) => a.place - b.place)
+    .slice(0, maxAddressesPerName)
+    .map(({ entry }) => multiaddr(`/ip${entry.family}/${entry.address}${suffix}`))
+}

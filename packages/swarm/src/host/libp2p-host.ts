@@ -1,0 +1,240 @@
+import type { Connection, PeerId } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { CODE_P2P, type Multiaddr } from '@multiformats/multiaddr'
+import { type AbortOptions, InvalidInputError } from '@shoal/content'
+import { abortable } from './abortable.ts'
+import { Announcer } from './announcer.ts'
+import { Bootstrap } from './bootstrap.ts'
+import { closestPeers } from './closest-peers.ts'
+import type { ConnectionGate } from './connection-gate.ts'
+import { KadDiscovery } from './discovery.ts'
+import { PeerUnreachableError } from './errors.ts'
+import type { HostLogger } from './host-logger.ts'
+import type { HostStore } from './host-store.ts'
+import { type KadRoutingTable, routingTableOf } from './kad-routing-table.ts'
+import type { Node } from './libp2p-node.ts'
+import { aliveProtocol, LinkMonitor } from './link-monitor.ts'
+import { MessageStream } from './message-stream.ts'
+import { PeerAddresses } from './peer-addresses.ts'
+import { RoutingTableKeeper } from './routing-table-keeper.ts'
+import type {
+  HandleOptions,
+  HostTimings,
+  OpenOptions,
+  PeerListener,
+  StreamHandler,
+  SwarmHost,
+} from './swarm-host.ts'
+
+/** Streams are limited by whoever serves them. */
+const maxOutboundStreams = 1_024
+/** What is left open after this goes with the process. */
+const stopTimeoutMs = 5_000
+
+export interface Libp2pHostComponents {
+  /** Started; stopped with the host. */
+  readonly node: Node
+  /** Closed with the host. */
+  readonly store: HostStore
+  readonly gate: ConnectionGate
+  readonly logger: HostLogger
+}
+
+export interface Libp2pHostInit {
+  readonly bootstrap: readonly Multiaddr[]
+  readonly timings: HostTimings
+}
+
+/** {@link SwarmHost} on a libp2p node: puts together what keeps its mesh alive. */
+export class Libp2pHost implements SwarmHost {
+  readonly peer: string
+  readonly discovery: KadDiscovery
+  readonly #components: Libp2pHostComponents
+  readonly #timings: HostTimings
+  readonly #table: KadRoutingTable
+  readonly #addresses: PeerAddresses
+  readonly #announcer: Announcer
+  readonly #monitor: LinkMonitor
+  readonly #keeper: RoutingTableKeeper
+  readonly #bootstrap: Bootstrap
+  readonly #stopping = new AbortController()
+  #stopped: Promise<void> | undefined
+
+  constructor(components: Libp2pHostComponents, init: Libp2pHostInit) {
+    const { node, logger } = components
+    const { dht } = node.services
+    const { timings } = init
+    const connections = (peer?: PeerId): Connection[] => node.getConnections(peer)
+    this.#components = components
+    this.#timings = timings
+    this.peer = node.peerId.toString()
+    this.#table = routingTableOf(dht)
+    this.#addresses = new PeerAddresses(node.peerStore)
+    this.#announcer = new Announcer({ dht, table: this.#table, logger })
+    this.discovery = new KadDiscovery({
+      self: this.peer,
+      dht,
+      table: this.#table,
+      announcer: this.#announcer,
+      logger,
+      connected: () => node.getPeers().length,
+      learn: ({ id, multiaddrs }) => this.#addresses.learn(id, multiaddrs.map(String)),
+    })
+    this.#monitor = new LinkMonitor(
+      { connections, logger },
+      { intervalMs: timings.linkIntervalMs, idleMs: timings.linkIdleMs, timeoutMs: timings.linkTimeoutMs },
+    )
+    this.#keeper = new RoutingTableKeeper(
+      { self: node.peerId, dht, table: this.#table, connections, logger },
+      { intervalMs: timings.routingIntervalMs, onGrowth: () => this.#announcer.repeat() },
+    )
+    this.#bootstrap = new Bootstrap(
+      {
+        self: this.peer,
+        dial: (address, signal) => node.dial(address, { signal }),
+        connectedPeers: () => this.connectedPeers(),
+        logger,
+        random: Math.random,
+      },
+      { addresses: init.bootstrap, schedule: timings.bootstrap, dialTimeoutMs: timings.openTimeoutMs },
+    )
+  }
+
+  async start(): Promise<void> {
+    const { node } = this.#components
+    node.addEventListener('peer:disconnect', this.#onDisconnect)
+    // libp2p takes a second to note its own addresses, and until then leaves us out of answers about providers.
+    const multiaddrs = node.getMultiaddrs().map((address) => address.decapsulateCode(CODE_P2P))
+    await node.peerStore.patch(node.peerId, { multiaddrs })
+    await node.handle(aliveProtocol, (stream, connection) => this.#monitor.answer(stream, connection))
+    this.#monitor.start()
+    this.#keeper.start()
+    this.#bootstrap.start()
+  }
+
+  addresses(): string[] {
+    return this.#components.node.getMultiaddrs().map(String)
+  }
+
+  connectedPeers(): string[] {
+    return this.#components.node.getPeers().map(String)
+  }
+
+  async open(peer: string, protocol: string, options: OpenOptions = {}): Promise<MessageStream> {
+    const id = parsePeer(peer)
+    const deadline = AbortSignal.timeout(this.#timings.openTimeoutMs)
+    const signals = [deadline, this.#stopping.signal]
+    if (options.signal !== undefined) signals.push(options.signal)
+    const signal = AbortSignal.any(signals)
+    try {
+      const connection = await this.#components.node.dial(id, { signal })
+      const stream = await connection.newStream(protocol, { signal, maxOutboundStreams })
+      return new MessageStream(stream, {
+        peer,
+        maxMessageBytes: options.maxMessageBytes,
+        onActivity: () => this.#monitor.heard(connection),
+      })
+    } catch (cause) {
+      options.signal?.throwIfAborted()
+      const why = deadline.aborted ? 'no answer in time' : (cause as Error).message
+      throw new PeerUnreachableError(peer, why, { cause })
+    }
+  }
+
+  async handle(protocol: string, handler: StreamHandler, options: HandleOptions = {}): Promise<void> {
+    const { node, logger } = this.#components
+    await node.handle(
+      protocol,
+      async (stream, connection) => {
+        const peer = connection.remotePeer.toString()
+        const onActivity = (): void => this.#monitor.heard(connection)
+        const messages = new MessageStream(stream, { ...options, peer, onActivity })
+        try {
+          await handler(messages)
+        } catch (error) {
+          logger.debug({ peer, protocol, error }, 'stream handler failed')
+          messages.abort(error as Error)
+        }
+      },
+      { maxInboundStreams: options.maxStreamsPerPeer, maxOutboundStreams },
+    )
+  }
+
+  async learnAddresses(peer: string, addresses: readonly string[]): Promise<void> {
+    if (peer !== this.peer) await this.#addresses.learn(parsePeer(peer), addresses)
+  }
+
+  async addressesOf(peer: string): Promise<string[]> {
+    return peer === this.peer ? this.addresses() : this.#addresses.of(parsePeer(peer))
+  }
+
+  closestPeers(key: Uint8Array, count: number, options: AbortOptions = {}): Promise<string[]> {
+    const { node, logger } = this.#components
+    const { dht } = node.services
+    return closestPeers({ self: node.peerId, dht, table: this.#table, logger }, key, { ...options, count })
+  }
+
+  onPeerConnected(listener: PeerListener): () => void {
+    return this.#on('peer:connect', listener)
+  }
+
+  onPeerDisconnected(listener: PeerListener): () => void {
+    return this.#on('peer:disconnect', listener)
+  }
+
+  async ban(peer: string, durationMs: number): Promise<void> {
+    const { node, gate } = this.#components
+    const id = parsePeer(peer)
+    gate.ban(peer, durationMs)
+    for (const connection of node.getConnections(id)) connection.abort(new Error('the peer is banned'))
+    await this.#table.remove(id)
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    const { node, store, logger } = this.#components
+    this.#stopping.abort()
+    this.#keeper.stop()
+    this.#announcer.stop()
+    this.discovery.stop()
+    this.#monitor.stop()
+    await this.#bootstrap.stop()
+    try {
+      await abortable(Promise.resolve(node.stop()), AbortSignal.timeout(stopTimeoutMs))
+    } catch (error) {
+      logger.warn({ error }, 'libp2p did not stop cleanly')
+    }
+    node.removeEventListener('peer:disconnect', this.#onDisconnect)
+    await store.close()
+  }
+
+  #on(event: 'peer:connect' | 'peer:disconnect', listener: PeerListener): () => void {
+    const { node } = this.#components
+    const onEvent = ({ detail }: CustomEvent<PeerId>): void => listener(detail.toString())
+    node.addEventListener(event, onEvent)
+    return () => node.removeEventListener(event, onEvent)
+  }
+
+  readonly #onDisconnect = ({ detail }: CustomEvent<PeerId>): void => {
+    this.#keeper.drop(detail).catch((error: unknown) => {
+      this.#components.logger.warn(
+        { peer: detail.toString(), error },
+        'could not drop a peer from the routing table',
+      )
+    })
+    this.#bootstrap.onPeerGone()
+  }
+}
+
+function parsePeer(text: string): PeerId {
+  try {
+    return peerIdFromString(text)
+  } catch (cause) {
+    const shown = JSON.stringify(text.slice(0, 160))
+    throw new InvalidInputError('PEER_INVALID', `malformed peer id ${shown}`, { cause })
+  }
+}

@@ -1,0 +1,110 @@
+import { noise } from '@chainsafe/libp2p-noise'
+import { type Identify, identify } from '@libp2p/identify'
+import type { Libp2p } from '@libp2p/interface'
+import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import { type Ping, ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { isLoopback } from '@libp2p/utils'
+import { yamux } from '@libp2p/yamux'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import type { ClusterSecret } from './cluster-secret.ts'
+import type { ConnectionGate } from './connection-gate.ts'
+import type { HostStore } from './host-store.ts'
+import { createNoiseCrypto } from './noise-crypto.ts'
+
+const mebibyte = 1024 * 1024
+const secondMs = 1_000
+const hourMs = 3_600 * secondMs
+
+/** Covers 10 Gbit/s at a round trip of 3 ms; the 16 MiB that yamux grows to otherwise gain nothing and cost memory. */
+const maxStreamWindowBytes = 4 * mebibyte
+
+/** Kademlia's k: below this many nodes everyone knows everyone, and every record is everywhere. */
+export const bucketSize = 20
+
+export interface NodeInit {
+  readonly listen: readonly Multiaddr[]
+  readonly announce: readonly Multiaddr[]
+  readonly clusterSecret: ClusterSecret
+  readonly dialTimeoutMs: number
+}
+
+export interface NodeComponents {
+  readonly store: HostStore
+  readonly gate: ConnectionGate
+}
+
+export type Node = Libp2p<{ identify: Identify; ping: Ping; dht: KadDHT }>
+
+/** A libp2p node, not started, with every default replaced that does not hold in a private cluster. */
+export function createNode({ store, gate }: NodeComponents, init: NodeInit): Promise<Node> {
+  return createLibp2p({
+    start: false,
+    privateKey: store.privateKey,
+    datastore: store.datastore,
+    nodeInfo: { name: 'shoal', version: '1', userAgent: 'shoal' },
+    addresses: {
+      listen: init.listen.map(String),
+      announce: init.announce.map(String),
+      announceFilter: withoutLoopback,
+    },
+    transports: [tcp({ backlog: 512 })],
+    connectionEncrypters: [
+      noise({ crypto: createNoiseCrypto(), prologueBytes: init.clusterSecret.noisePrologue() }),
+    ],
+    streamMuxers: [
+      yamux({
+        streamOptions: {
+          maxStreamWindowSize: maxStreamWindowBytes,
+          // A paused stream can still receive a window; above this limit libp2p aborts it.
+          maxReadBufferLength: 2 * maxStreamWindowBytes,
+        },
+      }),
+    ],
+    connectionGater: gate.asGater(),
+    connectionManager: {
+      maxConnections: 1_000,
+      // By default five a second from one address: nodes behind one NAT, or on one machine, get ECONNRESET.
+      inboundConnectionThreshold: 1_000,
+      maxIncomingPendingConnections: 256,
+      dialTimeout: init.dialTimeoutMs,
+      // One dead address of several must not use up the whole.
+      addressDialTimeout: init.dialTimeoutMs / 2,
+      inboundUpgradeTimeout: 5 * secondMs,
+      inboundStreamProtocolNegotiationTimeout: 5 * secondMs,
+      outboundStreamProtocolNegotiationTimeout: 5 * secondMs,
+    },
+    // LinkMonitor does this.
+    connectionMonitor: { enabled: false },
+    // libp2p counts the age of an address from its first sighting, even of a peer that is connected; and a peer
+    // without addresses vanishes from all answers. A peer's next identify replaces what is stale.
+    peerStore: { maxAddressAge: Number.POSITIVE_INFINITY, maxPeerAge: 168 * hourMs },
+    services: {
+      identify: identify({ protocolPrefix: 'shoal' }),
+      ping: ping({ protocolPrefix: 'shoal', maxInboundStreams: 8, maxOutboundStreams: 8 }),
+      dht: kadDHT({
+        protocol: '/shoal/kad/1.0.0',
+        clientMode: false,
+        peerInfoMapper: passthroughMapper,
+        allowQueryWithZeroPeers: true,
+        kBucketSize: bucketSize,
+        // Enough that three peers which hang do not hold up a query.
+        alpha: 6,
+        disjointPaths: 1,
+        // By default one hung peer makes every query take 5 s, then 10 s, up to 60 s.
+        networkDialTimeout: { minTimeout: 500, maxTimeout: 2 * secondMs },
+        pingNewContactTimeout: { minTimeout: 2 * secondMs, maxTimeout: 3 * secondMs },
+        pingOldContactTimeout: { minTimeout: 2 * secondMs, maxTimeout: 3 * secondMs },
+        // A record costs its provider about 40 messages, so it is told twice a day; a dead provider fails at the dial.
+        reprovide: { validity: 24 * hourMs, threshold: 12 * hourMs, interval: hourMs, concurrency: 2 },
+      }),
+    },
+  })
+}
+
+/** A node with other addresses tells nobody of 127.0.0.1, which on their side would be they themselves. */
+function withoutLoopback(addresses: Multiaddr[]): Multiaddr[] {
+  const others = addresses.filter((address) => !isLoopback(address))
+  return others.length > 0 ? others : addresses
+}

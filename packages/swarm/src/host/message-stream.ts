@@ -1,0 +1,230 @@
+import type { Stream } from '@libp2p/interface'
+import { type AbortOptions, InvalidInputError } from '@shoal/content'
+import { pipe } from 'it-pipe'
+import * as varint from 'uint8-varint'
+import { Uint8ArrayList } from 'uint8arraylist'
+import { abortable } from './abortable.ts'
+import { StreamClosedError } from './errors.ts'
+import { StreamReader } from './stream-reader.ts'
+import { writeTo } from './stream-writer.ts'
+
+export { StreamClosedError }
+
+const defaultMaxMessageBytes = 64 * 1024
+/** Bytes waiting to be read above which the remote is held up; it can have a window more on the way. */
+const readHighWaterBytes = 1024 * 1024
+/**
+ * A piece of a body. yamux delivers a frame only when it is whole, so pieces must be small; and with yamux's header
+ * of 12 bytes this one fills exactly four frames of Noise (65,519 bytes), where 256 KiB would need a fifth.
+ */
+export const bodyPieceBytes = 4 * 65_519 - 12
+/** Messages are at most a few MiB: longer length prefixes than this are garbage. */
+const maxLengthPrefixBytes = 4
+/** A remote that moves nothing for so long, while we wait for it in the middle of a transfer, has gone. */
+const defaultStallTimeoutMs = 30_000
+const closeTimeoutMs = 5_000
+
+export interface MessageStreamInit {
+  /** Id of the peer at the other end. */
+  readonly peer: string
+  /** Longest message to accept. @default 65536 */
+  readonly maxMessageBytes?: number | undefined
+  /** Longest wait for the remote in the middle of a body or a send, in milliseconds. @default 30000 */
+  readonly stallTimeoutMs?: number | undefined
+  /** Called when the remote shows that it is alive: it sent something, or took what held us up. */
+  readonly onActivity?: (() => void) | undefined
+}
+
+/**
+ * Length-delimited messages, and raw bodies after them, over one libp2p stream; back-pressure both ways. What is
+ * read is complete and in order, or the read throws.
+ *
+ * One reader at a time. Sends may overlap: they go out in the order of the calls, each in one piece. What is sent
+ * must not be changed until the send resolves.
+ */
+export class MessageStream {
+  readonly peer: string
+  readonly #stream: Stream
+  readonly #reader: StreamReader
+  readonly #maxMessageBytes: number
+  readonly #stallTimeoutMs: number
+  readonly #onActivity: (() => void) | undefined
+  #lastSend: Promise<unknown> = Promise.resolve()
+
+  constructor(stream: Stream, init: MessageStreamInit) {
+    this.peer = init.peer
+    this.#stream = stream
+    this.#maxMessageBytes = init.maxMessageBytes ?? defaultMaxMessageBytes
+    this.#stallTimeoutMs = init.stallTimeoutMs ?? defaultStallTimeoutMs
+    this.#onActivity = init.onActivity
+    this.#reader = new StreamReader(stream, {
+      // A message that is longer than the mark would never arrive whole.
+      highWaterBytes: Math.max(readHighWaterBytes, this.#maxMessageBytes + maxLengthPrefixBytes),
+      onActivity: init.onActivity,
+    })
+  }
+
+  /**
+   * The next message, or undefined when the remote closed the stream after a whole one. Can be aborted and called
+   * again without loss.
+   *
+   * @throws StreamClosedError when the stream was reset, or ended inside a message
+   * @throws InvalidInputError `MESSAGE_TOO_LONG`; the stream is aborted
+   */
+  async read(options: AbortOptions = {}): Promise<Uint8Array | undefined> {
+    const { arrived } = this.#reader
+    while (true) {
+      const prefix = this.#lengthPrefix()
+      if (prefix !== undefined && arrived.byteLength >= prefix.bytes + prefix.value) {
+        const message = arrived.slice(prefix.bytes, prefix.bytes + prefix.value)
+        this.#reader.consume(prefix.bytes + prefix.value)
+        return message
+      }
+      if (await this.#reader.more(options)) continue
+      if (arrived.byteLength === 0) return undefined
+      throw new StreamClosedError(`${this.peer} closed the stream in the middle of a message`)
+    }
+  }
+
+  /**
+   * Fills `target` with the raw bytes that follow the last message. When it throws, the stream is of no more use:
+   * it is aborted.
+   *
+   * @throws StreamClosedError when the stream ended early, or nothing came for the stall timeout
+   */
+  async readBody(target: Uint8Array, options: AbortOptions = {}): Promise<void> {
+    let filled = 0
+    try {
+      while (filled < target.byteLength) {
+        filled += this.#take(target.subarray(filled))
+        if (filled === target.byteLength) return
+        if (await this.#reader.more({ ...options, stallTimeoutMs: this.#stallTimeoutMs })) continue
+        throw new StreamClosedError(
+          `${this.peer} closed the stream after ${filled} of ${target.byteLength} bytes of a body`,
+        )
+      }
+    } catch (error) {
+      this.abort(error as Error)
+      throw error
+    }
+  }
+
+  /**
+   * Sends a message. Resolves when the stream can take more.
+   *
+   * @throws StreamClosedError when the stream is closed, or the remote takes nothing for the stall timeout
+   */
+  send(message: Uint8Array, options: AbortOptions = {}): Promise<void> {
+    return this.#enqueue([framed(message)], options)
+  }
+
+  /**
+   * Sends a message and the raw bytes of a body after it. Aborting it while it goes out aborts the stream.
+   *
+   * @throws StreamClosedError as {@link send}
+   */
+  sendWithBody(message: Uint8Array, body: Uint8Array, options: AbortOptions = {}): Promise<void> {
+    return this.#enqueue(piecesOf(framed(message), body), options)
+  }
+
+  get closed(): boolean {
+    const { status } = this.#stream
+    return status === 'closed' || status === 'aborted' || status === 'reset'
+  }
+
+  /** Calls `listener` once, when the stream is closed both ways; with the reason unless both closed it. */
+  onClose(listener: (error?: Error) => void): void {
+    if (this.closed) queueMicrotask(() => listener())
+    else this.#stream.addEventListener('close', (event) => listener(event.error), { once: true })
+  }
+
+  /** Tells the remote that nothing more will be sent, after what is queued. Never throws: aborts when it can't. */
+  async close(options: AbortOptions = {}): Promise<void> {
+    const deadline = AbortSignal.timeout(closeTimeoutMs)
+    const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline])
+    try {
+      await this.#enqueue([], { signal })
+      await this.#stream.close({ signal })
+    } catch (error) {
+      this.abort(error as Error)
+    }
+  }
+
+  /** Closes the stream both ways at once and throws away what was not sent. */
+  abort(error: Error): void {
+    this.#stream.abort(error)
+  }
+
+  #enqueue(pieces: Iterable<Uint8Array | Uint8ArrayList>, options: AbortOptions): Promise<void> {
+    const turn = this.#lastSend.then(() => this.#write(pieces, options))
+    this.#lastSend = Promise.allSettled([turn])
+    return abortable(turn, options.signal)
+  }
+
+  async #write(pieces: Iterable<Uint8Array | Uint8ArrayList>, options: AbortOptions): Promise<void> {
+    let begun = false
+    const counted = function* (): Generator<Uint8Array | Uint8ArrayList> {
+      for (const piece of pieces) {
+        begun = true
+        yield piece
+      }
+    }
+    try {
+      options.signal?.throwIfAborted()
+      await pipe(counted(), (source) =>
+        writeTo(this.#stream, source, {
+          signal: options.signal,
+          stallTimeoutMs: this.#stallTimeoutMs,
+          onActivity: this.#onActivity,
+        }),
+      )
+    } catch (error) {
+      // Half of a message may have gone out: nothing can follow it.
+      if (begun || error instanceof StreamClosedError) this.abort(error as Error)
+      throw error
+    }
+  }
+
+  /** Moves what has arrived into `target`, as far as it goes. */
+  #take(target: Uint8Array): number {
+    let taken = 0
+    for (const piece of this.#reader.arrived) {
+      if (taken === target.byteLength) break
+      const part = piece.subarray(0, target.byteLength - taken)
+      target.set(part, taken)
+      taken += part.byteLength
+    }
+    if (taken > 0) this.#reader.consume(taken)
+    return taken
+  }
+
+  #lengthPrefix(): { value: number; bytes: number } | undefined {
+    const { arrived } = this.#reader
+    let value = 0
+    for (let bytes = 0; bytes < maxLengthPrefixBytes; bytes++) {
+      if (bytes === arrived.byteLength) return undefined
+      const byte = arrived.get(bytes)
+      value += (byte & 0x7f) * 2 ** (7 * bytes)
+      if (value > this.#maxMessageBytes) break
+      if (byte < 0x80) return { value, bytes: bytes + 1 }
+    }
+    const error = new InvalidInputError(
+      'MESSAGE_TOO_LONG',
+      `${this.peer} announced a message of more than ${this.#maxMessageBytes} bytes`,
+    )
+    this.abort(error)
+    throw error
+  }
+}
+
+function framed(message: Uint8Array): Uint8ArrayList {
+  return new Uint8ArrayList(varint.encode(message.byteLength), message)
+}
+
+/** The message and the start of the body go out together, so that a small body costs one frame. */
+function* piecesOf(message: Uint8ArrayList, body: Uint8Array): Generator<Uint8Array | Uint8ArrayList> {
+  let sent = Math.min(body.byteLength, Math.max(0, bodyPieceBytes - message.byteLength))
+  message.append(body.subarray(0, sent))
+  yield message
+  for (; sent < body.byteLength; sent += bodyPieceBytes) yield body.subarray(sent, sent + bodyPieceBytes)
+}

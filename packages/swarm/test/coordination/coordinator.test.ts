@@ -1,0 +1,107 @@
+import { ChunkSet, digestFromHash } from '@shoal/content'
+import test from 'ava'
+import fc from 'fast-check'
+import { coordinationProtocol } from '../../dist/coordination/coordination-protocol.js'
+import { Coordinator } from '../../dist/coordination/coordinator.js'
+import type { MessageStream } from '../../dist/host/message-stream.js'
+import { CoordinationReply, CoordinationRequest } from '../../dist/wire/coordination.js'
+import { StreamPairHost } from '../stream-pair-host.ts'
+
+const digest = digestFromHash('sha256', new Uint8Array(32))
+const size = 1_000_000 // 4 chunks
+const chunks = new ChunkSet(4).encode()
+const addresses = ['/ip4/127.0.0.1/tcp/2']
+
+async function coordinator(t: { teardown(work: () => void): void }) {
+  const host = new StreamPairHost()
+  const served = new Coordinator({ host })
+  await served.start()
+  t.teardown(() => served.stop())
+  return { host, served }
+}
+
+async function join(host: StreamPairHost, overrides: Partial<CoordinationRequest['join'] & object> = {}) {
+  const stream = await host.open('coordinator', coordinationProtocol)
+  const message = { digest, chunks, size: BigInt(size), addresses, ...overrides }
+  await stream.send(CoordinationRequest.encode({ join: message, landed: [], release: [] }))
+  return stream
+}
+
+async function nextReply(stream: MessageStream): Promise<CoordinationReply> {
+  const message = await stream.read()
+  if (message === undefined) throw new Error('the coordinator closed the stream')
+  return CoordinationReply.decode(message)
+}
+
+test('a member that asks gets a lease', async (t) => {
+  const { host } = await coordinator(t)
+  const stream = await join(host)
+  await stream.send(CoordinationRequest.encode({ landed: [], release: [], room: 4 }))
+  t.true((await nextReply(stream)).lease.length > 0)
+  stream.abort(new Error('done'))
+})
+
+test('a lease comes back when its member closes the stream', async (t) => {
+  const { host, served } = await coordinator(t)
+  const oneChunk = { size: 100n, chunks: new ChunkSet(1).encode() }
+  const stream = await join(host, oneChunk)
+  await stream.send(CoordinationRequest.encode({ landed: [], release: [], room: 1 }))
+  await nextReply(stream)
+  const leased = Promise.withResolvers<CoordinationReply>()
+  const membership = served.join('other', { digest, addresses: [], ...oneChunk }, (reply) => {
+    if (reply.lease.length > 0) leased.resolve(reply)
+  })
+  membership.receive({ landed: [], release: [], room: 1 })
+  stream.abort(new Error('died'))
+  t.deepEqual((await leased.promise).lease, [{ start: 0, end: 1 }])
+  membership.leave()
+})
+
+test('a member with another size for the blob is refused with the reason', async (t) => {
+  const { host } = await coordinator(t)
+  const first = await join(host)
+  const second = await join(host, { size: 999n, chunks: new ChunkSet(1).encode() })
+  t.regex((await nextReply(second)).refused ?? '', /has 1000000 bytes .* not 999/)
+  first.abort(new Error('done'))
+})
+
+for (const [what, overrides] of [
+  ['a malformed digest', { digest: 'sha256:xyz' }],
+  ['a size over 4 TiB', { size: 2n ** 60n }],
+  ['a chunk set that does not fit the size', { chunks: Uint8Array.of(1, 0xff, 0xff, 0xff) }],
+] as const) {
+  test(`${what} in a join is refused`, async (t) => {
+    const { host } = await coordinator(t)
+    const stream = await join(host, overrides)
+    t.truthy((await nextReply(stream)).refused)
+  })
+}
+
+test('a landed chunk outside the blob ends the membership', async (t) => {
+  const { host } = await coordinator(t)
+  const stream = await join(host)
+  await stream.send(CoordinationRequest.encode({ landed: [{ index: 99 }], release: [] }))
+  await t.throwsAsync(stream.read(), { name: 'StreamClosedError' })
+})
+
+test('garbage instead of a join ends the stream, and the coordinator goes on', async (t) => {
+  const { host } = await coordinator(t)
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), async (garbage) => {
+      const stream = await host.open('coordinator', coordinationProtocol)
+      try {
+        await stream.send(garbage)
+        await stream.close()
+        while ((await stream.read()) !== undefined);
+      } catch {
+        return true // cut off, as it should be
+      }
+      return true
+    }),
+    { numRuns: 60 },
+  )
+  const stream = await join(host)
+  await stream.send(CoordinationRequest.encode({ landed: [], release: [], room: 1 }))
+  t.true((await nextReply(stream)).lease.length > 0)
+  stream.abort(new Error('done'))
+})

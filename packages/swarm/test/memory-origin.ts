@@ -1,0 +1,90 @@
+import { hash } from 'node:crypto'
+import {
+  type AbortOptions,
+  type ByteRange,
+  type ContentAddress,
+  type Descriptor,
+  type Digest,
+  digestFromHash,
+  type Origin,
+  type OriginContent,
+  OriginError,
+  type OriginListing,
+} from '@shoal/content'
+
+export interface OriginFaults {
+  /** Nothing answers. */
+  down?: boolean
+  /** Ranges are ignored: every answer is the whole. */
+  ignoresRanges?: boolean
+  /** Answers are cut after so many bytes. */
+  cutAfter?: number
+}
+
+/** An origin in memory that counts what it sends, paced so that a swarm has time to form, and that can fail. */
+export class MemoryOrigin implements Origin {
+  readonly faults: OriginFaults = {}
+  readonly #blobs = new Map<Digest, Uint8Array>()
+  readonly #pauseMs: number
+  bytesSent = 0
+  fetches = 0
+
+  /** @param pauseMs between pieces of 256 KiB */
+  constructor(pauseMs = 0) {
+    this.#pauseMs = pauseMs
+  }
+
+  add(bytes: Uint8Array): ContentAddress {
+    const digest = digestFromHash('sha256', hash('sha256', bytes, 'buffer'))
+    this.#blobs.set(digest, bytes)
+    return { repository: { registry: 'registry.test', name: 'a/b' }, kind: 'blob', digest }
+  }
+
+  async resolve(): Promise<Descriptor> {
+    throw new OriginError('not-found', 'this origin has no tags')
+  }
+
+  async describe({ digest }: ContentAddress): Promise<Descriptor> {
+    return { digest, size: this.#find(digest).length, mediaType: 'application/octet-stream' }
+  }
+
+  async fetch(
+    { digest }: ContentAddress,
+    options: AbortOptions & { range?: ByteRange } = {},
+  ): Promise<OriginContent> {
+    this.fetches++
+    const bytes = this.#find(digest)
+    const whole = { start: 0, end: bytes.length }
+    const range = this.faults.ignoresRanges ? whole : (options.range ?? whole)
+    const body = this.#send(bytes.subarray(range.start, range.end), options.signal)
+    return { size: bytes.length, mediaType: 'application/octet-stream', range, body }
+  }
+
+  async listTags(): Promise<OriginListing> {
+    throw new OriginError('not-found', 'this origin has no tags')
+  }
+
+  async listReferrers(): Promise<OriginListing> {
+    throw new OriginError('not-found', 'this origin has no referrers')
+  }
+
+  async *#send(bytes: Uint8Array, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+    const { cutAfter = Number.POSITIVE_INFINITY } = this.faults
+    for (let start = 0; start < bytes.length; start += 256 * 1024) {
+      if (start >= cutAfter || this.faults.down)
+        throw new OriginError('unavailable', 'the origin cut the connection')
+      signal?.throwIfAborted()
+      if (this.#pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#pauseMs))
+      const piece = bytes.subarray(start, start + 256 * 1024)
+      this.bytesSent += piece.length
+      yield piece
+    }
+  }
+
+  #find(digest: Digest): Uint8Array {
+    if (this.faults.down) throw new OriginError('unavailable', 'connection refused')
+    const bytes = this.#blobs.get(digest)
+    if (bytes === undefined) throw new OriginError('not-found', 'the origin answers 404')
+    return bytes
+  }
+}

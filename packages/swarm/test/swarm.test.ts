@@ -1,0 +1,255 @@
+import type { BlobStore, ChunkSource, StoredBlob } from '@shoal/content'
+import test from 'ava'
+import { MemoryOrigin } from './memory-origin.ts'
+import { bytesFrom, newSecret, pull, randomBlob, startNode, startSwarm, until } from './swarm-fixture.ts'
+
+const MiB = 1024 * 1024
+
+test('a node alone fetches a blob from upstream once, and then serves it from its cache', async (t) => {
+  const origin = new MemoryOrigin()
+  const address = origin.add(randomBlob(5 * MiB + 17))
+  const [node] = await startSwarm(t, 1, origin)
+  t.truthy(node)
+  if (node === undefined) return
+  t.is(await pull(node, address), address.digest)
+  t.is(await pull(node, address), address.digest)
+  t.is(origin.bytesSent, 5 * MiB + 17)
+  t.is(bytesFrom(node, 'cache'), 5 * MiB + 17)
+})
+
+test('five nodes that pull at once take little more than one copy from upstream', async (t) => {
+  const size = 24 * MiB
+  const origin = new MemoryOrigin(5)
+  const address = origin.add(randomBlob(size))
+  const nodes = await startSwarm(t, 5, origin)
+  const digests = await Promise.all(nodes.map((node) => pull(node, address)))
+  t.deepEqual(digests, Array(5).fill(address.digest))
+  t.true(origin.bytesSent <= 1.5 * size, `${origin.bytesSent / size} copies`)
+})
+
+test('many clients of one node share one download', async (t) => {
+  const origin = new MemoryOrigin(2)
+  const address = origin.add(randomBlob(4 * MiB))
+  const [node] = await startSwarm(t, 1, origin)
+  if (node === undefined) return t.fail()
+  const digests = await Promise.all(Array.from({ length: 6 }, () => pull(node, address)))
+  t.deepEqual(digests, Array(6).fill(address.digest))
+  t.is(origin.bytesSent, 4 * MiB)
+})
+
+test('a blob that one node has is had by another while upstream is down', async (t) => {
+  const origin = new MemoryOrigin()
+  const address = origin.add(randomBlob(6 * MiB))
+  const [first, second] = await startSwarm(t, 2, origin)
+  if (first === undefined || second === undefined) return t.fail()
+  await pull(first, address)
+  origin.faults.down = true
+  t.is(await pull(second, address), address.digest)
+  t.is(bytesFrom(second, 'peer'), 6 * MiB)
+  t.is(bytesFrom(second, 'upstream'), 0)
+})
+
+test('a node that just joined finds what the swarm had before', async (t) => {
+  const origin = new MemoryOrigin()
+  const address = origin.add(randomBlob(1 * MiB))
+  const secret = newSecret()
+  const first = await startNode(t, { origin, secret })
+  await pull(first, address)
+  origin.faults.down = true
+  const late = await startNode(t, { origin, secret, bootstrap: first.swarm.addresses() })
+  await until(() => late.swarm.connectedPeers().length > 0)
+  t.is(await pull(late, address), address.digest)
+})
+
+test('a range is served while the rest arrives', async (t) => {
+  const origin = new MemoryOrigin(20)
+  const blob = randomBlob(8 * MiB)
+  const address = origin.add(blob)
+  const [node] = await startSwarm(t, 1, origin)
+  if (node === undefined) return t.fail()
+  const content = await node.swarm.content.open(address)
+  const pieces: Uint8Array[] = []
+  for await (const piece of content.read({ start: 100, end: 600_000 })) pieces.push(piece)
+  t.deepEqual(Buffer.concat(pieces), Buffer.from(blob.subarray(100, 600_000)))
+  t.true(origin.bytesSent < 8 * MiB)
+  await content.close()
+})
+
+test('upstream without ranges is asked for the whole once', async (t) => {
+  const origin = new MemoryOrigin()
+  origin.faults.ignoresRanges = true
+  const address = origin.add(randomBlob(3 * MiB))
+  const [node] = await startSwarm(t, 1, origin)
+  if (node === undefined) return t.fail()
+  t.is(await pull(node, address), address.digest)
+})
+
+test('upstream that cuts its answers is asked again for the rest', async (t) => {
+  const origin = new MemoryOrigin()
+  origin.faults.cutAfter = 600_000
+  const address = origin.add(randomBlob(2 * MiB))
+  const [node] = await startSwarm(t, 1, origin)
+  if (node === undefined) return t.fail()
+  t.is(await pull(node, address), address.digest)
+})
+
+test('what neither upstream nor a peer has is an error that says so', async (t) => {
+  const origin = new MemoryOrigin()
+  const address = new MemoryOrigin().add(randomBlob(10))
+  const [node] = await startSwarm(t, 2, origin)
+  if (node === undefined) return t.fail()
+  await t.throwsAsync(pull(node, address), {
+    name: 'ContentUnavailableError',
+    message: /404.*no peer has it/,
+  })
+})
+
+test('bytes from upstream that do not have the digest are never a finished pull', async (t) => {
+  const origin = new MemoryOrigin()
+  const address = origin.add(randomBlob(1 * MiB))
+  const tampered = new MemoryOrigin()
+  tampered.describe = async () => ({ digest: address.digest, size: MiB, mediaType: 'x/y' })
+  const wrong = tampered.add(randomBlob(MiB))
+  const fetchOf = tampered.fetch.bind(tampered)
+  tampered.fetch = (_address, options) => fetchOf(wrong, options)
+  const [node] = await startSwarm(t, 1, tampered)
+  if (node === undefined) return t.fail()
+  await t.throwsAsync(pull(node, address), { name: 'DigestMismatchError' })
+  t.false(await node.blobs.has(address.digest))
+})
+
+/** A store that gives peers wrong bytes; with `consistent`, under a hash that fits them. */
+function lyingStore(blobs: BlobStore, options: { consistent: boolean }): BlobStore {
+  const lie = <T extends ChunkSource>(source: T): T =>
+    new Proxy(source, {
+      get(target, key) {
+        if (key === 'readAt') {
+          return async (range: { start: number; end: number }) => {
+            const bytes = Uint8Array.from(await target.readAt(range))
+            bytes[0] = (bytes[0] ?? 0) ^ 1
+            return bytes
+          }
+        }
+        if (key === 'hashOf' && options.consistent) {
+          return (index: number) => hashes.get(index)
+        }
+        const value = Reflect.get(target, key) as unknown
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+  const hashes = new Map<number, Uint8Array>()
+  return new Proxy(blobs, {
+    get(target, key) {
+      if (key === 'open') {
+        return async (digest: Parameters<BlobStore['open']>[0]): Promise<StoredBlob | undefined> => {
+          const blob = await target.open(digest)
+          if (blob === undefined) return undefined
+          const liar = lie(blob)
+          for (const index of blob.held) {
+            const bytes = await liar.readAt(blob.layout.rangeOf(index))
+            hashes.set(index, (await import('node:crypto')).hash('sha256', bytes, 'buffer'))
+          }
+          return liar
+        }
+      }
+      const value = Reflect.get(target, key) as unknown
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+for (const consistent of [false, true]) {
+  const how = consistent ? 'names a hash that fits its false bytes' : 'flips a byte'
+  test(`a peer that ${how} is named, and the pull succeeds with the right digest`, async (t) => {
+    const origin = new MemoryOrigin()
+    const address = origin.add(randomBlob(3 * MiB))
+    const secret = newSecret()
+    const liar = await startNode(t, {
+      origin,
+      secret,
+      wrapBlobs: (blobs) => lyingStore(blobs, { consistent }),
+    })
+    for await (const _ of (await liar.swarm.content.open(address)).read());
+    const victim = await startNode(t, { origin, secret, bootstrap: liar.swarm.addresses() })
+    await until(() => victim.swarm.connectedPeers().length > 0)
+    t.is(await pull(victim, address), address.digest)
+    const named = victim.events.filter((event) => event.type === 'peer-lied')
+    t.true(named.length > 0)
+    t.true(named.every((event) => event.peer === liar.swarm.peer))
+  })
+}
+
+test('a peer that dies midway is done without', async (t) => {
+  const origin = new MemoryOrigin(10)
+  const address = origin.add(randomBlob(16 * MiB))
+  const nodes = await startSwarm(t, 4, origin)
+  const [doomed, ...others] = nodes
+  if (doomed === undefined) return t.fail()
+  const lost = pull(doomed, address).catch((error: Error) => error)
+  const pulls = others.map((node) => pull(node, address))
+  await until(() => bytesFrom(doomed, 'peer') + bytesFrom(doomed, 'upstream') > 2 * MiB)
+  await doomed.stop()
+  t.deepEqual(await Promise.all(pulls), Array(3).fill(address.digest))
+  t.true((await lost) instanceof Error)
+})
+
+test('a peer that stalls is left for others', async (t) => {
+  const origin = new MemoryOrigin()
+  const address = origin.add(randomBlob(2 * MiB))
+  const secret = newSecret()
+  const wrapBlobs = (blobs: BlobStore): BlobStore =>
+    new Proxy(blobs, {
+      get(target, key) {
+        const value = Reflect.get(target, key) as unknown
+        if (key !== 'open') return typeof value === 'function' ? value.bind(target) : value
+        return async (digest: Parameters<BlobStore['open']>[0]) => {
+          const blob = await target.open(digest)
+          if (blob !== undefined) blob.readAt = () => new Promise(() => undefined)
+          return blob
+        }
+      },
+    })
+  const silent = await startNode(t, { origin, secret, wrapBlobs })
+  for await (const _ of (await silent.swarm.content.open(address)).read()) break
+  await until(() => silent.events.some((event) => event.type === 'completed'))
+  const node = await startNode(t, { origin, secret, bootstrap: silent.swarm.addresses() })
+  await until(() => node.swarm.connectedPeers().length > 0)
+  t.is(await pull(node, address), address.digest)
+})
+
+test('a download that was stopped goes on after a restart with what it had', async (t) => {
+  const size = 16 * MiB
+  const origin = new MemoryOrigin(10)
+  const address = origin.add(randomBlob(size))
+  const secret = newSecret()
+  const before = await startNode(t, { origin, secret })
+  const cut = pull(before, address).catch((error: Error) => error)
+  await until(() => bytesFrom(before, 'upstream') > 4 * MiB)
+  await before.stop()
+  t.true((await cut) instanceof Error)
+  const had = bytesFrom(before, 'upstream')
+  const after = await startNode(t, { origin, secret, dataDir: before.dataDir })
+  t.is(await pull(after, address), address.digest)
+  t.is(bytesFrom(after, 'upstream'), size - had)
+})
+
+test('what a peer last knew of a tag is told, the newest first', async (t) => {
+  const origin = new MemoryOrigin()
+  const { digest } = origin.add(randomBlob(10))
+  const older = origin.add(randomBlob(11)).digest
+  const repository = { registry: 'registry.test', name: 'a/b' }
+  const [asker, first, second] = await startSwarm(t, 3, origin)
+  if (asker === undefined || first === undefined || second === undefined) return t.fail()
+  const descriptor = { size: 10, mediaType: 'application/vnd.oci.image.manifest.v1+json' }
+  await first.metadata.putTag(repository, 'v1', {
+    descriptor: { ...descriptor, digest: older },
+    resolvedAt: 1_000,
+  })
+  await second.metadata.putTag(repository, 'v1', { descriptor: { ...descriptor, digest }, resolvedAt: 2_000 })
+  first.swarm.tagHints.announce(repository, 'v1')
+  second.swarm.tagHints.announce(repository, 'v1')
+  let found = await asker.swarm.tagHints.find(repository, 'v1')
+  while (found?.descriptor.digest !== digest) found = await asker.swarm.tagHints.find(repository, 'v1')
+  t.deepEqual(found, { descriptor: { ...descriptor, digest }, resolvedAt: 2_000 })
+  t.is(await asker.swarm.tagHints.find(repository, 'unheard-of'), undefined)
+})
