@@ -1,0 +1,87 @@
+import { once } from 'node:events'
+import { ContentUnavailableError, type Digest } from '@shoal/content'
+import { Deadline } from './deadline.ts'
+import type { ReportDegraded } from './events.ts'
+import type { Delivery, Exchange } from './exchange.ts'
+import { endWithFin } from './linger.ts'
+import type { PieceReader } from './piece-reader.ts'
+import { explain, isUnexpected } from './refusal.ts'
+import { clientStallMs, finish } from './respond.ts'
+
+export interface BodySource {
+  readonly digest: Digest
+  readonly reader: PieceReader
+  /** The piece that was awaited before the head was sent; undefined when the body is empty. */
+  readonly first: Uint8Array | undefined
+  /** The `Content-Length` that the head promised. */
+  readonly length: number
+  /** How long the source may give no byte. */
+  readonly stallTimeoutMs: number
+  readonly report: ReportDegraded
+}
+
+/**
+ * Streams a body after its head was sent, as fast as the client takes it. A source that fails, stalls or does
+ * not keep to the length breaks the body: the connection ends early with a FIN, and the missing bytes tell
+ * the client. Never throws.
+ */
+export async function sendBody(exchange: Exchange, status: number, source: BodySource): Promise<Delivery> {
+  const progress = { sent: 0 }
+  try {
+    await pump(exchange, source, progress)
+  } catch (error) {
+    if (!exchange.clientGone && isUnexpected(error)) source.report('read content', error)
+    return breakOff(exchange, { status, bytes: progress.sent }, error)
+  }
+  return { ...(await finish(exchange, status)), bytes: progress.sent }
+}
+
+async function pump(exchange: Exchange, source: BodySource, progress: { sent: number }): Promise<void> {
+  const { reader, length, stallTimeoutMs } = source
+  let piece = source.first
+  while (progress.sent < length) {
+    exchange.signal.throwIfAborted()
+    if (piece === undefined || progress.sent + piece.length > length) {
+      const why = `it is not ${length} bytes long, but ends or goes on at ${progress.sent}`
+      throw new ContentUnavailableError(source.digest, why)
+    }
+    const isFlowing = exchange.response.write(piece)
+    progress.sent += piece.length
+    if (progress.sent === length) return
+    if (!isFlowing) await drained(exchange)
+    using deadline = new Deadline({
+      what: 'the next byte',
+      afterMs: stallTimeoutMs,
+      parent: exchange.signal,
+      reason: 'stalled',
+    })
+    piece = await reader.next(deadline.signal)
+  }
+}
+
+/** Waits until the client has taken what was written. */
+async function drained({ response, signal }: Exchange): Promise<void> {
+  using deadline = new Deadline({
+    what: 'the client',
+    afterMs: clientStallMs,
+    parent: signal,
+    reason: 'client-stalled',
+  })
+  try {
+    await once(response, 'drain', { signal: deadline.signal })
+  } catch (error) {
+    deadline.signal.throwIfAborted()
+    throw error
+  }
+}
+
+function breakOff(
+  exchange: Exchange,
+  delivered: Pick<Delivery, 'status' | 'bytes'>,
+  error: unknown,
+): Delivery {
+  if (exchange.clientGone) return { ...delivered, outcome: 'client-closed' }
+  const { socket } = exchange.response
+  if (socket !== null) endWithFin(socket)
+  return { ...delivered, outcome: 'broken', reason: explain(error).reason }
+}

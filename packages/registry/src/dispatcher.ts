@@ -1,0 +1,94 @@
+import type { ContentSource, MetadataStore, Origin } from '@shoal/content'
+import { serveBlob } from './blob-handler.ts'
+import type { RegistryListener, ReportDegraded } from './events.ts'
+import type { Delivery, Exchange } from './exchange.ts'
+import { endWithFin } from './linger.ts'
+import { serveListing } from './listing-handler.ts'
+import { serveManifest } from './manifest-handler.ts'
+import { isUnexpected, refusalFor } from './refusal.ts'
+import { namespaceHeader, sendBuffer, sendError } from './respond.ts'
+import { type Route, route } from './router.ts'
+import type { TagResolver } from './tag-resolver.ts'
+
+export interface DispatcherInit {
+  readonly content: ContentSource
+  readonly origin: Origin
+  readonly metadata: MetadataStore
+  readonly tags: TagResolver
+  readonly manifestTimeoutMs: number
+  readonly firstByteTimeoutMs: number
+  readonly stallTimeoutMs: number
+  readonly report: ReportDegraded
+  readonly onEvent: RegistryListener
+}
+
+/** nginx's status for a client that left before it got one. */
+const clientClosedStatus = 499
+const maxLoggedPath = 512
+const maxLoggedAgent = 128
+const emptyObject = Buffer.from('{}')
+
+/** Serves one request from its route to its line in the access log. Never throws. */
+export async function dispatch(exchange: Exchange, init: DispatcherInit): Promise<void> {
+  const startedAt = performance.now()
+  const { method = '', url = '', headers } = exchange.request
+  let parsed: Route | undefined
+  let delivery: Delivery
+  try {
+    parsed = route(method, url)
+    delivery = await serve(exchange, parsed, init)
+  } catch (error) {
+    delivery = await refuse(exchange, { error, route: parsed }, init.report)
+  }
+  init.onEvent({
+    type: 'request',
+    method,
+    path: (url.split('?', 1)[0] ?? '').slice(0, maxLoggedPath),
+    route: parsed?.kind,
+    registry: parsed !== undefined && parsed.kind !== 'ping' ? parsed.repository.registry : undefined,
+    status: delivery.status,
+    bytes: delivery.bytes,
+    seconds: (performance.now() - startedAt) / 1000,
+    userAgent: (headers['user-agent'] ?? '').slice(0, maxLoggedAgent),
+    outcome: delivery.outcome,
+    reason: delivery.reason,
+  })
+}
+
+function serve(exchange: Exchange, parsed: Route, init: DispatcherInit): Promise<Delivery> {
+  switch (parsed.kind) {
+    case 'ping':
+      return sendBuffer(exchange, 200, { 'Content-Type': 'application/json' }, emptyObject)
+    case 'manifest':
+      return serveManifest(exchange, parsed, init)
+    case 'blob':
+      return serveBlob(exchange, parsed, init)
+    case 'tags':
+    case 'referrers':
+      return serveListing(exchange, parsed, init)
+  }
+}
+
+interface Failure {
+  readonly error: unknown
+  readonly route: Route | undefined
+}
+
+async function refuse(
+  exchange: Exchange,
+  { error, route: failed }: Failure,
+  report: ReportDegraded,
+): Promise<Delivery> {
+  if (exchange.clientGone) return { status: clientClosedStatus, bytes: 0, outcome: 'client-closed' }
+  if (isUnexpected(error)) report('serve request', error)
+  if (exchange.response.headersSent) return breakAnswer(exchange)
+  const refusal = refusalFor(error, failed)
+  const headers = failed !== undefined && failed.kind !== 'ping' ? namespaceHeader(failed) : {}
+  return sendError(exchange, refusal, headers)
+}
+
+/** A failure after the head was sent leaves nothing but to end early. */
+function breakAnswer({ response, request }: Exchange): Delivery {
+  endWithFin(request.socket)
+  return { status: response.statusCode, bytes: 0, outcome: 'broken', reason: 'internal' }
+}

@@ -1,0 +1,99 @@
+import type { Descriptor, Digest } from '@shoal/content'
+import { planContent } from './content-plan.ts'
+import { Deadline } from './deadline.ts'
+import type { Delivery, Exchange } from './exchange.ts'
+import {
+  cleanMediaType,
+  loadManifest,
+  type ManifestLoaderComponents,
+  requireManifestSize,
+} from './manifest-loader.ts'
+import { namespaceHeader, type ResponseHeaders, sendBuffer, sendHead } from './respond.ts'
+import type { ManifestRoute } from './router.ts'
+import type { ResolvedTag, TagResolver } from './tag-resolver.ts'
+
+export interface ManifestHandlerInit extends ManifestLoaderComponents {
+  readonly tags: TagResolver
+  /** From the request to the first byte of the answer. */
+  readonly manifestTimeoutMs: number
+}
+
+/**
+ * Serves a manifest by tag or by digest.
+ *
+ * @throws what {@link refusalFor} turns into an answer, as long as nothing was sent
+ */
+export async function serveManifest(
+  exchange: Exchange,
+  route: ManifestRoute,
+  init: ManifestHandlerInit,
+): Promise<Delivery> {
+  using deadline = new Deadline({
+    what: 'the manifest',
+    afterMs: init.manifestTimeoutMs,
+    parent: exchange.signal,
+  })
+  const { signal } = deadline
+  const { reference, repository } = route
+  if ('digest' in reference) {
+    const manifest = await loadManifest(init, repository, reference.digest, { signal })
+    return sendManifest(exchange, manifest, namespaceHeader(route))
+  }
+
+  const resolved = await init.tags.resolve(repository, reference.tag, { signal })
+  const headers = { ...namespaceHeader(route), ...tagHeaders(route, resolved) }
+  requireManifestSize(resolved.descriptor.digest, resolved.descriptor.size)
+  const descriptor = exchange.isHead ? answerable(resolved) : undefined
+  if (descriptor !== undefined) return sendDescriptor(exchange, descriptor, headers)
+  const manifest = await loadManifest(init, repository, resolved.descriptor.digest, { signal })
+  return sendManifest(exchange, manifest, headers)
+}
+
+/**
+ * The descriptor from which alone a HEAD can be answered. Not a stale one: with the origin away it is not
+ * certain that the manifest can be had, nor, when a peer gave the record, that its size and type are true.
+ */
+function answerable({ descriptor, stale }: ResolvedTag): Descriptor | undefined {
+  const mediaType = cleanMediaType(descriptor.mediaType)
+  if (stale !== undefined || descriptor.size <= 0 || mediaType === undefined) return undefined
+  return { ...descriptor, mediaType }
+}
+
+/** A tag moves, so caches ask again; and the client is told when nobody could say whether it moved. */
+function tagHeaders({ repository, reference }: ManifestRoute, { stale }: ResolvedTag): ResponseHeaders {
+  if (stale === undefined || !('tag' in reference)) return { 'Cache-Control': 'no-cache' }
+  const since = new Date(stale.resolvedAt).toISOString()
+  const text = `${repository.registry}/${repository.name}:${reference.tag} is as of ${since}: ${stale.why}`
+  return { 'Cache-Control': 'no-cache', Warning: `299 - "${quotable(text)}"` }
+}
+
+/** Text for a quoted string in a header; OCI allows a warning 4096 bytes. */
+function quotable(text: string): string {
+  return text.replaceAll(/[^ !#-[\]-~]/g, "'").slice(0, 1024)
+}
+
+async function sendDescriptor(
+  exchange: Exchange,
+  { digest, size, mediaType }: Descriptor,
+  extra: ResponseHeaders,
+): Promise<Delivery> {
+  const { headers } = exchange.request
+  const plan = planContent({ headers, isHead: true, digest, size })
+  const all = { ...plan.headers, ...extra }
+  if (plan.status === 304) return sendHead(exchange, 304, all)
+  return sendHead(exchange, 200, { ...all, 'Content-Type': mediaType })
+}
+
+async function sendManifest(
+  exchange: Exchange,
+  manifest: { readonly digest: Digest; readonly bytes: Uint8Array; readonly mediaType: string },
+  extra: ResponseHeaders,
+): Promise<Delivery> {
+  const { digest, bytes, mediaType } = manifest
+  const { headers } = exchange.request
+  const plan = planContent({ headers, isHead: exchange.isHead, digest, size: bytes.length })
+  if (plan.status === 304) return sendHead(exchange, 304, { ...plan.headers, ...extra })
+  const { start, end } = plan.range
+  const all = { ...plan.headers, 'Content-Type': mediaType, ...extra }
+  return sendBuffer(exchange, plan.status, all, bytes.subarray(start, end))
+}

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto'
+import {
+  type ContentSource,
+  type Digest,
+  DigestMismatchError,
+  digestAlgorithm,
+  digestFromHash,
+  InvalidInputError,
+  type Manifest,
+  type MetadataStore,
+  maxManifestBytes,
+  type OpenContent,
+  parseManifest,
+  type Repository,
+} from '@shoal/content'
+import { abortable } from './deadline.ts'
+import type { ReportDegraded } from './events.ts'
+import { closeContent, openContent } from './open-content.ts'
+import { PieceReader } from './piece-reader.ts'
+import { RequestError } from './request-error.ts'
+
+export interface ManifestLoaderComponents {
+  readonly content: ContentSource
+  readonly metadata: MetadataStore
+  readonly report: ReportDegraded
+}
+
+/** A manifest in memory, its digest verified. */
+export interface LoadedManifest {
+  readonly digest: Digest
+  readonly bytes: Uint8Array
+  /** As it was pushed, as far as anyone knows. */
+  readonly mediaType: string
+}
+
+const unknownMediaType = 'application/octet-stream'
+/** RFC 6838 names; anything else does not go into a header of ours. */
+const mediaTypePattern = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/i
+
+/**
+ * Fetches a manifest whole and verifies it. What it refers to is recorded, so that the sizes of its blobs are
+ * known before anyone asks for them. One of a kind that nobody here can parse is served all the same.
+ *
+ * @throws RequestError `MANIFEST_INVALID` when it is larger than clients take
+ * @throws DigestMismatchError, or what the source throws
+ */
+export async function loadManifest(
+  components: ManifestLoaderComponents,
+  repository: Repository,
+  digest: Digest,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<LoadedManifest> {
+  const { report } = components
+  const address = { repository, kind: 'manifest', digest } as const
+  const content = await openContent(components.content, address, { signal, report })
+  try {
+    requireManifestSize(digest, content.descriptor.size)
+    const bytes = await readWhole(content, { digest, signal, report })
+    const manifest = tryParse(bytes)
+    if (manifest !== undefined) await recordChildren(components, manifest, signal)
+    const known = cleanMediaType(content.descriptor.mediaType)
+    return { digest, bytes, mediaType: known ?? cleanMediaType(manifest?.mediaType) ?? unknownMediaType }
+  } finally {
+    await closeContent(content, report)
+  }
+}
+
+/** @throws RequestError 404 `MANIFEST_INVALID` when it is larger than clients take */
+export function requireManifestSize(digest: Digest, size: number): void {
+  if (size <= maxManifestBytes) return
+  const message = `manifest ${digest} has ${size} bytes; the most that clients accept is ${maxManifestBytes}`
+  throw new RequestError('MANIFEST_INVALID', message, { status: 404, reason: 'too-large' })
+}
+
+/** A media type that can be answered as it is, without parameters; undefined when it says nothing. */
+export function cleanMediaType(text: string | undefined): string | undefined {
+  const type = text?.split(';', 1)[0]?.trim() ?? ''
+  return mediaTypePattern.test(type) && type !== unknownMediaType ? type : undefined
+}
+
+interface ReadOptions {
+  readonly digest: Digest
+  readonly signal: AbortSignal
+  readonly report: ReportDegraded
+}
+
+async function readWhole(content: OpenContent, { digest, signal, report }: ReadOptions): Promise<Uint8Array> {
+  const reader = new PieceReader(content, undefined, report)
+  const pieces: Uint8Array[] = []
+  let length = 0
+  try {
+    for (;;) {
+      const piece = await reader.next(signal)
+      if (piece === undefined) break
+      length += piece.length
+      requireManifestSize(digest, length)
+      pieces.push(piece)
+    }
+  } finally {
+    reader.release()
+  }
+  const bytes = Buffer.concat(pieces, length)
+  verify(bytes, digest)
+  return bytes
+}
+
+function verify(bytes: Uint8Array, digest: Digest): void {
+  const algorithm = digestAlgorithm(digest)
+  const actual = digestFromHash(algorithm, createHash(algorithm).update(bytes).digest())
+  if (actual !== digest) throw new DigestMismatchError(digest, actual)
+}
+
+function tryParse(bytes: Uint8Array): Manifest | undefined {
+  try {
+    return parseManifest(bytes)
+  } catch (error) {
+    // An artifact of a kind of its own is served unread.
+    if (error instanceof InvalidInputError) return undefined
+    throw error
+  }
+}
+
+/** A lost record costs a HEAD later; it must not cost this pull. */
+async function recordChildren(
+  { metadata, report }: ManifestLoaderComponents,
+  { manifests, blobs }: Manifest,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await abortable(metadata.putDescriptors([...manifests, ...blobs]), signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    report('record descriptors', error)
+  }
+}

@@ -1,0 +1,141 @@
+import type { ContentSource, MetadataStore, Origin, TagHints } from '@shoal/content'
+import { type DispatcherInit, dispatch } from './dispatcher.ts'
+import type { RegistryListener, ReportDegraded } from './events.ts'
+import { StoppingError } from './exchange.ts'
+import type { ListenAddress } from './listen-address.ts'
+import { ShimServer } from './shim-server.ts'
+import { TagResolver } from './tag-resolver.ts'
+
+export interface RegistryComponents {
+  readonly content: ContentSource
+  readonly origin: Origin
+  readonly metadata: MetadataStore
+  readonly tagHints?: TagHints | undefined
+  readonly onEvent?: RegistryListener | undefined
+}
+
+export interface RegistryInit {
+  /** `host:port`; port 0 takes a free one. */
+  readonly listen: string
+  /**
+   * How long a tag's digest is taken for current. Long enough that the pods of one roll-out, and a client's
+   * HEAD and GET, share one look-up; short enough that what was just pushed is what gets pulled.
+   *
+   * @default 10_000
+   */
+  readonly tagTtlMs?: number | undefined
+  /**
+   * How old a tag's digest may be that is served while its registry is down or limits our rate. A day covers
+   * an outage, and nodes that pull an image daily.
+   *
+   * @default 86_400_000
+   */
+  readonly staleTagMaxAgeMs?: number | undefined
+  /**
+   * From a manifest's request to its answer; then 404. Few clients have a limit of their own (containerd 2.3:
+   * 30 s).
+   *
+   * @default 8_000
+   */
+  readonly manifestTimeoutMs?: number | undefined
+  /**
+   * From a blob's or a listing's request to the first byte; then 404.
+   *
+   * @default 10_000
+   */
+  readonly firstByteTimeoutMs?: number | undefined
+  /**
+   * How long a body may stand still for want of bytes; then it breaks, and the client resumes or goes
+   * elsewhere.
+   *
+   * @default 30_000
+   */
+  readonly stallTimeoutMs?: number | undefined
+  /**
+   * How long {@link Registry.stop} lets answers that are under way go on.
+   *
+   * @default 5_000
+   */
+  readonly drainTimeoutMs?: number | undefined
+  /** Milliseconds since the epoch. @default Date.now */
+  readonly now?: (() => number) | undefined
+}
+
+/** A pull-only registry for the container runtimes of this node. */
+export interface Registry {
+  /**
+   * @throws ListenError when it can't listen there
+   * @throws InvalidInputError `LISTEN_INVALID`
+   */
+  start(): Promise<void>
+  /**
+   * Takes no more requests, lets those under way finish for a while, then closes every connection.
+   * Idempotent.
+   */
+  stop(): Promise<void>
+  /** Where it listens, with the port that it got. @throws ShoalError `NOT_STARTED` */
+  readonly address: ListenAddress
+}
+
+/** Creates the registry; it listens once started. */
+export function createRegistry(components: RegistryComponents, init: RegistryInit): Registry {
+  return new HttpRegistry(components, init)
+}
+
+class HttpRegistry implements Registry {
+  readonly #listen: string
+  readonly #drainTimeoutMs: number
+  readonly #tags: TagResolver
+  readonly #server: ShimServer
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+
+  constructor(components: RegistryComponents, init: RegistryInit) {
+    const { content, origin, metadata, tagHints, onEvent = () => undefined } = components
+    const report: ReportDegraded = (operation, error) => onEvent({ type: 'degraded', operation, error })
+    const { listen, manifestTimeoutMs = 8_000, drainTimeoutMs = 5_000 } = init
+    this.#listen = listen
+    this.#drainTimeoutMs = drainTimeoutMs
+    this.#tags = new TagResolver(
+      { origin, metadata, tagHints, report },
+      {
+        tagTtlMs: init.tagTtlMs ?? 10_000,
+        staleTagMaxAgeMs: init.staleTagMaxAgeMs ?? 24 * 3_600_000,
+        manifestTimeoutMs,
+        now: init.now ?? Date.now,
+      },
+    )
+    const dispatcher: DispatcherInit = {
+      content,
+      origin,
+      metadata,
+      report,
+      onEvent,
+      tags: this.#tags,
+      manifestTimeoutMs,
+      firstByteTimeoutMs: init.firstByteTimeoutMs ?? 10_000,
+      stallTimeoutMs: init.stallTimeoutMs ?? 30_000,
+    }
+    this.#server = new ShimServer({ report, handle: (exchange) => dispatch(exchange, dispatcher) })
+  }
+
+  get address(): ListenAddress {
+    return this.#server.address
+  }
+
+  start(): Promise<void> {
+    this.#starting ??= this.#server.listen(this.#listen)
+    return this.#starting
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.allSettled([this.#starting]) // a start that failed was told to whoever called it
+    await this.#server.drain(this.#drainTimeoutMs)
+    this.#tags.close(new StoppingError())
+  }
+}

@@ -1,0 +1,85 @@
+import { ADDRCONFIG } from 'node:dns'
+import { lookup as systemLookup } from 'node:dns/promises'
+import { OriginError } from '@shoal/content'
+import { Agent, type Dispatcher } from 'undici'
+import { guardedConnector, socketLookup } from './address-guard.ts'
+import type { HostLookup, OriginInit, Timeouts } from './origin-init.ts'
+import type { Upstream } from './upstream-table.ts'
+
+/** Node's own default. Signed redirects and token challenges of real registries stay under 8 KiB. */
+const maxHeaderBytes = 16 * 1024
+/** Under the idle limit of common servers (60 s and up); those with a shorter one say so, and are heard. */
+const idleTimeoutMs = 15_000
+/** Enough for a swarm's worth of leased chunks from one registry, and few for a registry to hold. */
+const defaultMaxConnections = 32
+
+/**
+ * Pools of kept-alive connections: one set for each named upstream, with its certificates and without a rule
+ * on addresses, and one for everybody else, which dials public addresses only.
+ */
+export class Connections {
+  readonly #timeouts: Timeouts
+  readonly #maxConnections: number
+  readonly #lookup: HostLookup
+  readonly #guarded: Agent
+  readonly #named = new Map<string, Agent>()
+  #stopping: Promise<unknown> | undefined
+
+  constructor(init: OriginInit, timeouts: Timeouts) {
+    this.#timeouts = timeouts
+    this.#maxConnections = init.maxConnections ?? defaultMaxConnections
+    this.#lookup = init.lookup ?? lookupAll
+    this.#guarded = this.#agent(guardedConnector(this.#connectOptions(), this.#lookup))
+  }
+
+  /**
+   * What dials on behalf of a named upstream, or, without one, for hosts that nobody named.
+   *
+   * @throws OriginError `unavailable` once stopped
+   */
+  dispatcherFor(upstream: Upstream | undefined): Dispatcher {
+    if (this.#stopping !== undefined) {
+      throw new OriginError('unavailable', 'the client of origin registries has stopped')
+    }
+    if (upstream === undefined || !upstream.named) return this.#guarded
+    let agent = this.#named.get(upstream.registry)
+    if (agent === undefined) {
+      agent = this.#agent({
+        ...this.#connectOptions(),
+        ...(upstream.ca === undefined ? {} : { ca: [...upstream.ca] }),
+        lookup: socketLookup(this.#lookup),
+      })
+      this.#named.set(upstream.registry, agent)
+    }
+    return agent
+  }
+
+  /** Ends every request, and resolves when the connections are gone. */
+  async stop(): Promise<void> {
+    this.#stopping ??= Promise.all([this.#guarded, ...this.#named.values()].map((agent) => agent.destroy()))
+    await this.#stopping
+  }
+
+  #connectOptions(): { timeout: number; allowH2: false } {
+    // One request, one connection: a slow reader of one blob holds up no other.
+    return { timeout: this.#timeouts.connectMs, allowH2: false }
+  }
+
+  #agent(connect: NonNullable<Agent.Options['connect']>): Agent {
+    return new Agent({
+      connect,
+      allowH2: false,
+      connections: this.#maxConnections,
+      pipelining: 1,
+      keepAliveTimeout: idleTimeoutMs,
+      maxHeaderSize: maxHeaderBytes,
+      // The limit of `exchange` counts from the question; this one would start anew at every 1xx.
+      headersTimeout: 0,
+      bodyTimeout: this.#timeouts.stallMs,
+    })
+  }
+}
+
+async function lookupAll(hostname: string): ReturnType<HostLookup> {
+  return systemLookup(hostname, { all: true, hints: ADDRCONFIG })
+}

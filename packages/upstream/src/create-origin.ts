@@ -1,0 +1,39 @@
+import { type Origin, OriginError } from '@shoal/content'
+import { Authorizer } from './authorizer.ts'
+import { Connections } from './connections.ts'
+import { HttpClient } from './http-client.ts'
+import { OriginClient } from './origin-client.ts'
+import { type OriginInit, timeoutsOf } from './origin-init.ts'
+import { Requester } from './requester.ts'
+import { TokenCache } from './token-cache.ts'
+import { TokenService } from './token-service.ts'
+import { UpstreamTable } from './upstream-table.ts'
+
+/** An {@link Origin} that has connections to close. */
+export interface RunningOrigin extends Origin {
+  /** Ends all requests and connections. Bodies that are being read throw; later calls do too. Idempotent. */
+  stop(): Promise<void>
+}
+
+/**
+ * Makes the client of the registries that images come from. It dials nobody until it is asked for something.
+ *
+ * @throws InvalidInputError `UPSTREAM_INVALID` or `REGISTRY_INVALID` for settings that make no sense
+ */
+export function createOrigin(init: OriginInit = {}): RunningOrigin {
+  const { upstreams = [], only = false, now = Date.now, random = Math.random } = init
+  const timeouts = timeoutsOf(init)
+  const table = new UpstreamTable(upstreams, only)
+  const connections = new Connections(init, timeouts)
+  const http = new HttpClient(init, timeouts, connections)
+  const authorizer = new Authorizer(new TokenCache(now), new TokenService({ http, table, now }))
+  const lifetime = new AbortController()
+  const requester = new Requester({ http, table, authorizer, now, random, lifetime: lifetime.signal })
+  const client = new OriginClient({ table, requester, documentTimeoutMs: timeouts.documentMs })
+  return Object.assign(client, {
+    async stop() {
+      lifetime.abort(new OriginError('unavailable', 'the client of origin registries has stopped'))
+      await connections.stop()
+    },
+  })
+}

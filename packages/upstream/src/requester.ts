@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { contentEncoding, single } from './answer-headers.ts'
+import { AttemptError } from './attempt-error.ts'
+import type { Authorization, Authorizer } from './authorizer.ts'
+import { abandon, discard } from './body.ts'
+import type { HttpAnswer, HttpClient } from './http-client.ts'
+import { followRedirect, isRedirect, maxRedirects } from './redirect.ts'
+import { defaultRetryPolicy, retryDelay } from './retry.ts'
+import { statusFault } from './status-fault.ts'
+import { malformed, type Subject } from './subject.ts'
+import type { Upstream, UpstreamTable } from './upstream-table.ts'
+
+export interface RegistryRequest {
+  readonly upstream: Upstream
+  readonly subject: Subject
+  readonly method: 'GET' | 'HEAD'
+  /** Below the API's root: `library/nginx/manifests/latest`. */
+  readonly path: string
+  readonly query?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /**
+   * Statuses besides 200, and 206 when a range was asked for, that are answers to the caller, not failures.
+   */
+  readonly tolerate?: readonly number[]
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface RequesterComponents {
+  readonly http: HttpClient
+  readonly table: UpstreamTable
+  readonly authorizer: Authorizer
+  readonly now: () => number
+  readonly random: () => number
+  /** Aborted, with an OriginError, when the client stops. */
+  readonly lifetime: AbortSignal
+}
+
+/** Gets a registry to answer: authorization, redirects and retries. */
+export class Requester {
+  readonly #with: RequesterComponents
+
+  constructor(components: RequesterComponents) {
+    this.#with = components
+  }
+
+  /**
+   * An answer with status 200, with 206 to a range, or with one that the caller tolerates.
+   *
+   * @throws OriginError, or the signal's reason
+   */
+  async send(request: RegistryRequest): Promise<HttpAnswer> {
+    const { now, random } = this.#with
+    const startedAt = now()
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(request)
+      } catch (error) {
+        request.signal?.throwIfAborted()
+        if (!(error instanceof AttemptError)) throw error
+        const { transient, origin } = error
+        const failed = { attempt, elapsedMs: now() - startedAt, transient, retryAfterMs: origin.retryAfterMs }
+        const delayMs = retryDelay(failed, defaultRetryPolicy, random)
+        if (delayMs === undefined) throw origin
+        await this.#pause(delayMs, request.signal)
+      }
+    }
+  }
+
+  /** From the registry's own URL to the final answer: signed redirect targets are never asked twice. */
+  async #attempt(request: RegistryRequest): Promise<HttpAnswer> {
+    const { upstream, subject, signal } = request
+    const { authorizer } = this.#with
+    let url = urlOf(request)
+    let authorization = await authorizer.anticipate(upstream, subject, signal)
+    let challenged = false
+    let redirects = 0
+    for (;;) {
+      const answer = await this.#ask(request, url, authorization)
+      if (isRedirect(answer.status)) {
+        await discard(answer.body)
+        if (++redirects > maxRedirects) throw malformed(subject, `more than ${maxRedirects} redirects`)
+        url = this.#follow(answer, subject)
+      } else if (answer.status === 401 && !challenged && url.origin === upstream.base.origin) {
+        challenged = true
+        // Read to its end first: the token may come over the same connection.
+        const fault = await statusFault(answer, subject, this.#with.now())
+        authorization = await authorizer.respond(answer, authorization, request)
+        if (authorization === undefined) throw fault
+      } else {
+        return await this.#accept(answer, request)
+      }
+    }
+  }
+
+  #ask(request: RegistryRequest, url: URL, authorization: Authorization | undefined): Promise<HttpAnswer> {
+    const { upstream, method, headers, subject, signal } = request
+    const atHome = url.origin === upstream.base.origin
+    return this.#with.http.send({
+      method,
+      url,
+      // Credentials stay with the registry: where it redirects to, nobody is let in by them.
+      headers: atHome && authorization ? { ...headers, authorization: authorization.header } : { ...headers },
+      via: atHome ? upstream : this.#with.table.ownerOf(url.origin),
+      subject,
+      signal,
+    })
+  }
+
+  #follow({ url, headers }: HttpAnswer, subject: Subject): URL {
+    return followRedirect({
+      from: url,
+      location: single(headers, 'location'),
+      isNamed: (origin) => this.#with.table.ownerOf(origin) !== undefined,
+      subject,
+    })
+  }
+
+  async #accept(answer: HttpAnswer, request: RegistryRequest): Promise<HttpAnswer> {
+    const { status, headers } = answer
+    const { subject, tolerate } = request
+    if (tolerate?.includes(status)) return answer
+    const isPart = status === 206 && request.headers?.range !== undefined
+    if (status !== 200 && !isPart) throw await statusFault(answer, subject, this.#with.now())
+    const encoding = contentEncoding(headers)
+    if (encoding === undefined) return answer
+    abandon(answer.body)
+    throw malformed(subject, `Content-Encoding ${encoding}, which it was asked not to use`)
+  }
+
+  async #pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+    const { lifetime } = this.#with
+    const ended = signal === undefined ? lifetime : AbortSignal.any([signal, lifetime])
+    try {
+      await sleep(milliseconds, undefined, { signal: ended })
+    } catch (error) {
+      throw ended.aborted ? ended.reason : error
+    }
+  }
+}
+
+function urlOf({ upstream, path, query }: RegistryRequest): URL {
+  const url = new URL(upstream.base)
+  url.pathname = `${url.pathname}/${path}`
+  if (query !== undefined) url.search = query
+  return url
+}
