@@ -184,8 +184,17 @@ export class CoordinatorLink {
   }
 
   async #introduce(neighbours: CoordinationReply['neighbours']): Promise<void> {
-    await Promise.all(neighbours.map(({ peer, addresses }) => this.#host.learnAddresses(peer, addresses)))
-    this.#events.onNeighbours(neighbours.map(({ peer }) => peer).filter((peer) => peer !== this.#host.peer))
+    const connected = new Set([this.#host.peer, ...this.#host.connectedPeers()])
+    const strangers = neighbours.filter(({ peer }) => !connected.has(peer))
+    const near = neighbours.filter(({ peer }) => peer !== this.#host.peer && connected.has(peer))
+    if (near.length > 0) this.#events.onNeighbours(near.map(({ peer }) => peer))
+    if (strangers.length === 0) return
+    try {
+      await Promise.all(strangers.map(({ peer, addresses }) => this.#host.learnAddresses(peer, addresses)))
+    } catch (error) {
+      this.#events.onTrouble(error as Error)
+    }
+    this.#events.onNeighbours(strangers.map(({ peer }) => peer))
   }
 
   /** What gathers while a message is on its way travels in the next one. */

@@ -179,8 +179,9 @@ export class LeaseTable {
     const runLength = this.#runLength()
     let next = 0
     while (true) {
-      const length = Math.min(runLength, member.room, runsInHand * runLength - member.leased.size)
-      const run = length > 0 ? this.#nextFreeRun(next, length) : undefined
+      // Whole runs only: a chunk here and a chunk there would each cost upstream a request.
+      const hasTurn = member.leased.size === 0 || member.leased.size + runLength <= runsInHand * runLength
+      const run = hasTurn ? this.#nextFreeRun(next, Math.min(runLength, member.room)) : undefined
       if (run === undefined) break
       for (let index = run.start; index < run.end; index++) {
         this.#leasedBy.set(index, name)

@@ -2,6 +2,7 @@ import {
   type AbortOptions,
   type ByteRange,
   type Descriptor,
+  DigestMismatchError,
   InvalidInputError,
   type OpenContent,
   type StoredBlob,
@@ -47,10 +48,13 @@ export class ArrivingContent implements OpenContent {
     if (start < 0 || end > layout.size || start > end) {
       throw new InvalidInputError('RANGE_INVALID', `bytes ${start} to ${end} of ${layout.size}`)
     }
+    const given = new Map<number, Uint8Array | undefined>()
     if (layout.size === 0) await this.#verified(options)
     for (let position = start; position < end; ) {
       const index = layout.indexAt(position)
       await this.#arrived(index, options)
+      if (index === layout.count - 1) this.#assertStillTrue(given)
+      given.set(index, this.#blob.source.hashOf(index))
       const piece = { start: position, end: Math.min(end, layout.rangeOf(index).end, position + pieceBytes) }
       yield await this.#blob.source.readAt(piece, options)
       position = piece.end
@@ -80,6 +84,17 @@ export class ArrivingContent implements OpenContent {
       await unlessAborted(Promise.race([landed.promise, this.#download.done]), options)
     } finally {
       stopListening()
+    }
+  }
+
+  /** A repair may have replaced chunks that the client already has: then it must not come to the end. */
+  #assertStillTrue(given: ReadonlyMap<number, Uint8Array | undefined>): void {
+    const { source } = this.#blob
+    for (const [index, before] of given) {
+      const now = source.hashOf(index)
+      if (before === undefined || now === undefined || Buffer.compare(before, now) !== 0) {
+        throw new DigestMismatchError(this.descriptor.digest, `other bytes in chunk ${index}, which a client was given`)
+      }
     }
   }
 

@@ -66,6 +66,7 @@ export class Download {
   readonly #timer: NodeJS.Timeout
   readonly #startedAt = performance.now()
   #linger: NodeJS.Timeout | undefined
+  #upstreamError: Error | undefined
   #stored: StoredBlob | undefined
   #readers = 0
   #closing: Promise<void> | undefined
@@ -210,7 +211,9 @@ export class Download {
       case 'finish':
         return this.#run(this.#orEnd(this.#finish()))
       case 'fail':
-        return this.#end(new ContentUnavailableError(this.descriptor.digest, command.reason))
+        return this.#end(
+          new ContentUnavailableError(this.descriptor.digest, command.reason, { cause: this.#upstreamError }),
+        )
     }
   }
 
@@ -240,6 +243,7 @@ export class Download {
       )
     } catch (error) {
       failed = upstreamFailure(error)
+      this.#upstreamError = error as Error
       if (!this.#ended.signal.aborted) onTrouble(error as Error)
     }
     this.#dispatch(

@@ -3,12 +3,21 @@ import { type DownloadCommand, type DownloadEvent, fromUpstream } from './downlo
 import { PeerPlan } from './peer-plan.ts'
 import { UpstreamPlan } from './upstream-plan.ts'
 
-/** Without a new chunk for so long, the node stops waiting for the others and asks upstream itself. */
+/** When nothing moves in the swarm for so long, the node stops waiting for the others and asks upstream itself. */
 const aloneAfterMs = 3_000
 /** Without a new chunk for so long, and with upstream failing, there is nobody left to hope for. */
 const giveUpAfterMs = 20_000
 /** Peers that a first look-up named get so long to say what they have before leases are asked for. */
 const greetingMs = 300
+
+const signsOfLife: ReadonlySet<DownloadEvent['type']> = new Set([
+  'connected',
+  'has',
+  'progress',
+  'stored',
+  'leased',
+  'dropped',
+])
 
 export interface DownloadPlannerInit {
   readonly layout: ChunkLayout
@@ -34,6 +43,8 @@ export class DownloadPlanner {
   #searched = false
   #readingAt = 0
   #lastStored: number
+  /** When the swarm last showed that it moves: bytes or news from a peer, a lease, a chunk. */
+  #lastMoved: number
   #ended = false
 
   constructor(init: DownloadPlannerInit) {
@@ -41,12 +52,14 @@ export class DownloadPlanner {
     this.#held = init.held
     this.#startedAt = init.now
     this.#lastStored = init.now
+    this.#lastMoved = init.now
     this.#peers = new PeerPlan(init)
     this.#upstream = new UpstreamPlan(init.layout)
   }
 
   step(event: DownloadEvent, now: number): DownloadCommand[] {
     if (this.#ended && event.type !== 'dropped') return []
+    if (signsOfLife.has(event.type)) this.#lastMoved = now
     const commands = this.#apply(event, now)
     // Some bytes of a chunk change no decision, and there are many of them.
     if (event.type === 'progress') return commands
@@ -138,9 +151,9 @@ export class DownloadPlanner {
     }
   }
 
-  /** Bounded wait: when nothing came for a while, and nothing is coming from upstream, go without a lease. */
+  /** Bounded wait: when nothing moves for a while, and nothing is coming from upstream, go without a lease. */
   #runAlone(now: number): ChunkRun | undefined {
-    if (now - this.#lastStored < aloneAfterMs) return undefined
+    if (now - this.#lastMoved < aloneAfterMs) return undefined
     const ahead = this.#held.firstMissing(this.#readingAt)
     const start = ahead < this.#layout.count ? ahead : this.#held.firstMissing(0)
     let end = start + 1

@@ -11,7 +11,7 @@ import { writeTo } from './stream-writer.ts'
 export { StreamClosedError }
 
 const defaultMaxMessageBytes = 64 * 1024
-/** Bytes waiting to be read above which the remote is held up; it can have a window more on the way. */
+/** Bytes waiting to be read above which the remote is held up. Up to two windows can come on top. */
 const readHighWaterBytes = 1024 * 1024
 /**
  * A piece of a body. yamux delivers a frame only when it is whole, so pieces must be small; and with yamux's header

@@ -22,6 +22,8 @@ export class StreamReader {
   readonly #onActivity: (() => void) | undefined
   readonly #arrived = new Uint8ArrayList()
   #error: Error | undefined
+  /** The remote said that it has sent everything. When its connection breaks, libp2p ends the stream as well. */
+  #isComplete: boolean
   #wake: (() => void) | undefined
   #resuming = false
 
@@ -29,7 +31,9 @@ export class StreamReader {
     this.#stream = stream
     this.#highWaterBytes = init.highWaterBytes
     this.#onActivity = init.onActivity
+    this.#isComplete = stream.status === 'open' && stream.remoteWriteStatus === 'closed'
     stream.addEventListener('message', this.#onMessage)
+    stream.addEventListener('remoteCloseWrite', this.#onRemoteCloseWrite)
     stream.addEventListener('end', this.#onEnd)
     stream.addEventListener('close', this.#onClose)
   }
@@ -48,7 +52,7 @@ export class StreamReader {
   /**
    * Waits until more has arrived. False at the end of the stream, when nothing more will come.
    *
-   * @throws StreamClosedError after a reset, an abort or `stallTimeoutMs` without a byte
+   * @throws StreamClosedError after a reset, an abort, the loss of the connection, or `stallTimeoutMs` without a byte
    */
   async more(options: AbortOptions & { stallTimeoutMs?: number } = {}): Promise<boolean> {
     const before = this.#arrived.byteLength
@@ -59,7 +63,10 @@ export class StreamReader {
       if (this.#hasFailed()) {
         throw new StreamClosedError('the stream was reset', { cause: this.#error })
       }
-      if (this.#stream.readableEnded) return false
+      if (this.#stream.readableEnded) {
+        if (this.#isComplete) return false
+        throw new StreamClosedError('the connection was lost')
+      }
       await this.#waitForEvent(options.signal, options.stallTimeoutMs)
     }
   }
@@ -113,6 +120,10 @@ export class StreamReader {
     this.#onActivity?.()
     this.#settle()
     this.#notify()
+  }
+
+  readonly #onRemoteCloseWrite = (): void => {
+    this.#isComplete = true
   }
 
   readonly #onEnd = (): void => this.#notify()

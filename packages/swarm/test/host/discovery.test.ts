@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto'
+import { digestFromHash, digestToCid } from '@shoal/content'
+import test from 'ava'
+import type { SwarmHost } from '../../dist/host/swarm-host.js'
+import { addressOf, all, knows, nextPeer, randomCid, startHost, startMesh, withoutId } from './fixture.ts'
+
+/** Asks until somebody is named: announcements go out in the background. */
+async function findSomebody(host: SwarmHost, cid: ReturnType<typeof randomCid>): Promise<string[]> {
+  for (;;) {
+    const found = await all(host.discovery.find(cid))
+    if (found.length > 0) return found
+  }
+}
+
+test('a node that has just joined finds who has a blob', async (t) => {
+  const hosts = (await startMesh(t, 4)) as [SwarmHost, SwarmHost, SwarmHost, SwarmHost]
+  const cid = randomCid()
+  hosts[2].discovery.provide(cid)
+  await findSomebody(hosts[0], cid)
+
+  const newcomer = await startHost(t, { bootstrap: [addressOf(hosts[0])] })
+  await nextPeer(newcomer, 'onPeerConnected')
+  t.deepEqual(await all(newcomer.discovery.find(cid, { timeoutMs: 2_000 })), [hosts[2].peer])
+})
+
+test('who was found can be reached at once', async (t) => {
+  const [first, provider] = (await startMesh(t, 2)) as [SwarmHost, SwarmHost]
+  await provider.handle('/test/1.0.0', (stream) => stream.close())
+  const cid = randomCid()
+  provider.discovery.provide(cid)
+  await findSomebody(first, cid)
+  const newcomer = await startHost(t, { bootstrap: [addressOf(first)] })
+  await nextPeer(newcomer, 'onPeerConnected')
+  for await (const peer of newcomer.discovery.find(cid)) {
+    const stream = await newcomer.open(peer, '/test/1.0.0')
+    t.is(await stream.read(), undefined)
+    await stream.close()
+  }
+})
+
+test('all who have a blob are named, each once, and not the one who asks', async (t) => {
+  const hosts = await startMesh(t, 4)
+  const cid = randomCid()
+  for (const { discovery } of hosts) {
+    discovery.provide(cid)
+    discovery.provide(cid)
+  }
+  for (const host of hosts) {
+    const others = hosts.map(({ peer }) => peer).filter((peer) => peer !== host.peer)
+    let found: string[] = []
+    while (found.length < others.length) found = await all(host.discovery.find(cid))
+    t.deepEqual(found.toSorted(), others.toSorted())
+  }
+})
+
+test('a search stops at its limit', async (t) => {
+  const hosts = (await startMesh(t, 4)) as [SwarmHost, ...SwarmHost[]]
+  const cid = randomCid()
+  for (const { discovery } of hosts) discovery.provide(cid)
+  while ((await all(hosts[0].discovery.find(cid))).length < 3);
+  t.is((await all(hosts[0].discovery.find(cid, { limit: 2 }))).length, 2)
+  t.is((await all(hosts[0].discovery.find(cid, { limit: 0 }))).length, 0)
+})
+
+test('what nobody has is found nowhere', async (t) => {
+  const [host] = (await startMesh(t, 3)) as [SwarmHost]
+  t.deepEqual(await all(host.discovery.find(randomCid())), [])
+})
+
+test('a node alone finds nothing, and ends', async (t) => {
+  const host = await startHost(t)
+  const cid = randomCid()
+  host.discovery.provide(cid)
+  t.deepEqual(await all(host.discovery.find(cid)), [])
+})
+
+test('a blob with a SHA-512 digest is found too', async (t) => {
+  const [a, b] = (await startMesh(t, 2)) as [SwarmHost, SwarmHost]
+  const cid = digestToCid(digestFromHash('sha512', createHash('sha512').update('layer').digest()))
+  a.discovery.provide(cid)
+  t.deepEqual(await findSomebody(b, cid), [a.peer])
+})
+
+test('what was announced to nobody is announced to whoever comes', async (t) => {
+  const provider = await startHost(t)
+  const cid = randomCid()
+  provider.discovery.provide(cid)
+  t.deepEqual(await all(provider.discovery.find(cid)), [])
+  const keeper = await startHost(t, { bootstrap: [addressOf(provider)] })
+  await knows(keeper, 1)
+  await findSomebody(keeper, cid)
+
+  // The provider itself can't be asked any more: the record must have come to the other.
+  const gone = nextPeer(keeper, 'onPeerDisconnected')
+  const records = (): Promise<string[]> => all(keeper.discovery.find(cid))
+  await provider.stop()
+  await gone
+  t.deepEqual(await records(), [provider.peer])
+})
+
+test('what was withdrawn is not announced any more', async (t) => {
+  const [a] = (await startMesh(t, 1)) as [SwarmHost]
+  const [kept, withdrawn] = [randomCid(), randomCid()]
+  a.discovery.provide(kept)
+  a.discovery.provide(withdrawn)
+  a.discovery.withdraw(withdrawn)
+  const b = await startHost(t, { bootstrap: [addressOf(a)] })
+  await knows(b, 1)
+  await findSomebody(b, kept)
+  t.deepEqual(await all(b.discovery.find(withdrawn)), [])
+})
+
+test('what was withdrawn can be announced again', async (t) => {
+  const [a, b] = (await startMesh(t, 2)) as [SwarmHost, SwarmHost]
+  const cid = randomCid()
+  a.discovery.provide(cid)
+  await findSomebody(b, cid)
+  a.discovery.withdraw(cid)
+  a.discovery.provide(cid)
+  t.deepEqual(await findSomebody(b, cid), [a.peer])
+})
+
+test('a search ends with the reason when its signal is aborted', async (t) => {
+  const [host] = (await startMesh(t, 2)) as [SwarmHost]
+  const reason = new Error('not needed any more')
+  await t.throwsAsync(all(host.discovery.find(randomCid(), { signal: AbortSignal.abort(reason) })), {
+    is: reason,
+  })
+})
+
+test('stopping the host ends a search', async (t) => {
+  const [host] = (await startMesh(t, 2)) as [SwarmHost]
+  const search = all(host.discovery.find(randomCid(), { timeoutMs: 60_000 }))
+  await host.stop()
+  t.deepEqual(await search, [])
+})
+
+test.serial('a provider of eight days ago still has addresses', async (t) => {
+  const [keeper, provider] = (await startMesh(t, 2)) as [SwarmHost, SwarmHost]
+  const cid = randomCid()
+  provider.discovery.provide(cid)
+  await findSomebody(keeper, cid)
+
+  const now = Date.now
+  t.teardown(() => {
+    Date.now = now
+  })
+  Date.now = () => now() + 8 * 24 * 3_600_000
+  const newcomer = await startHost(t, { bootstrap: [addressOf(keeper)] })
+  await nextPeer(newcomer, 'onPeerConnected')
+  // The provider is not asked: it has left, and its record and its addresses are all that is known of it.
+  t.deepEqual(await all(newcomer.discovery.find(cid, { timeoutMs: 2_000 })), [provider.peer])
+  t.deepEqual(await newcomer.addressesOf(provider.peer), [withoutId(addressOf(provider))])
+})
