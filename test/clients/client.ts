@@ -1,0 +1,28 @@
+import type { DebianImage } from './image.ts'
+
+/** What a client is to pull, and through which node. */
+export interface PullRequest {
+  /** `127.0.0.1:<port>`, where the node's shim listens. */
+  readonly shim: string
+  /** On docker.io, with its namespace. */
+  readonly repository: string
+  readonly tag: string
+  /** Empty; all of the client's state goes here, so that no image is there before the pull. */
+  readonly directory: string
+}
+
+/** What the client has after the pull. */
+export interface PulledImage extends AsyncDisposable {
+  /** The digest by which the client knows the image. */
+  readonly digest: string
+  /** The image's root file system, as the client assembled it from the layers. */
+  readonly root: string
+}
+
+/** A program that pulls images. */
+export interface Client {
+  readonly name: string
+  pull(request: PullRequest): Promise<PulledImage>
+  /** The digest by which the client should know the image: of the index, or of the manifest that it chose. */
+  digestOf(image: DebianImage): string
+}

@@ -1,0 +1,87 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Daemon } from './daemon.ts'
+import { run } from './run.ts'
+
+/** A containerd of our own, with the CRI plugin. */
+export class Containerd implements AsyncDisposable {
+  readonly socket: string
+  readonly #daemon: Daemon
+  readonly #hostsDirectory: string
+
+  private constructor(socket: string, hostsDirectory: string, daemon: Daemon) {
+    this.socket = socket
+    this.#hostsDirectory = hostsDirectory
+    this.#daemon = daemon
+  }
+
+  /** `directory` takes its configuration, socket and content; docker.io's images come through the shim. */
+  static async start(directory: string, shim: string): Promise<Containerd> {
+    const socket = join(directory, 'c.sock')
+    const hostsDirectory = join(directory, 'certs.d')
+    await writeHostsToml(join(hostsDirectory, 'docker.io'), shim)
+    const file = join(directory, 'config.toml')
+    await writeFile(file, configuration(directory, socket, hostsDirectory))
+    const daemon = await Daemon.start({
+      name: 'containerd',
+      file: 'containerd',
+      args: ['--config', file],
+      ready: (line) => line.includes('containerd successfully booted'),
+    })
+    return new Containerd(socket, hostsDirectory, daemon)
+  }
+
+  /** Pulls with `ctr`, which knows the shim by `--hosts-dir`, and returns the digest that it lists for the image. */
+  async ctrPull(name: string): Promise<string> {
+    await this.#images('default', 'pull', '--hosts-dir', this.#hostsDirectory, name)
+    const listed = await this.#images('default', 'list', `name==${name}`)
+    return /sha256:[0-9a-f]{64}/.exec(listed)?.[0] ?? 'none'
+  }
+
+  /** Mounts an image's root file system read-only, until it is disposed of. */
+  async mount(namespace: string, name: string, target: string): Promise<AsyncDisposable> {
+    await mkdir(target)
+    await this.#images(namespace, 'mount', name, target)
+    return {
+      [Symbol.asyncDispose]: async () => {
+        await this.#images(namespace, 'unmount', '--rm', target)
+      },
+    }
+  }
+
+  async #images(namespace: string, ...args: string[]): Promise<string> {
+    return await run('ctr', ['--address', this.socket, '--namespace', namespace, 'images', ...args])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#daemon.stop()
+  }
+}
+
+async function writeHostsToml(directory: string, shim: string): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  await writeFile(
+    join(directory, 'hosts.toml'),
+    `server = "https://registry-1.docker.io"
+[host."http://${shim}"]
+  capabilities = ["pull", "resolve"]
+`,
+  )
+}
+
+function configuration(directory: string, socket: string, hostsDirectory: string): string {
+  return `version = 2
+root = "${join(directory, 'root')}"
+state = "${join(directory, 'state')}"
+[grpc]
+  address = "${socket}"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "${join(directory, 'opt')}"
+[plugins."io.containerd.grpc.v1.cri"]
+  stream_server_address = "127.0.0.1"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    conf_dir = "${join(directory, 'cni')}"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "${hostsDirectory}"
+`
+}

@@ -1,0 +1,4 @@
+import { testClient } from './client-tests.ts'
+import { cri } from './cri.ts'
+
+testClient(cri)

@@ -1,0 +1,34 @@
+import { join } from 'node:path'
+import type { Client, PulledImage, PullRequest } from './client.ts'
+import { Containerd } from './containerd.ts'
+import { callGrpc, decodeString, encodeField } from './grpc.ts'
+
+/** containerd by the CRI, as the kubelet asks for an image. What the CRI calls the image is its configuration. */
+export const cri: Client = {
+  name: 'containerd by the CRI',
+  pull,
+  digestOf: ({ config }) => config.digest,
+}
+
+/** Where the CRI plugin keeps what it pulls. */
+const criNamespace = 'k8s.io'
+
+async function pull({ shim, repository, tag, directory }: PullRequest): Promise<PulledImage> {
+  await using resources = new AsyncDisposableStack()
+  const containerd = resources.use(await Containerd.start(directory, shim))
+  const name = `docker.io/${repository}:${tag}`
+  const digest = await pullImage(containerd.socket, name)
+  const root = join(directory, 'mounted')
+  resources.use(await containerd.mount(criNamespace, name, root))
+  const held = resources.move()
+  return { digest, root, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
+/** `runtime.v1.ImageService/PullImage`; returns `image_ref` of the answer. */
+async function pullImage(socket: string, name: string): Promise<string> {
+  // PullImageRequest { ImageSpec image = 1 }, ImageSpec { string image = 1 }
+  const request = encodeField(1, encodeField(1, Buffer.from(name)))
+  const response = await callGrpc(socket, '/runtime.v1.ImageService/PullImage', request)
+  // PullImageResponse { string image_ref = 1 }
+  return decodeString(response, 1)
+}

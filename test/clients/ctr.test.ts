@@ -1,0 +1,4 @@
+import { testClient } from './client-tests.ts'
+import { ctr } from './ctr.ts'
+
+testClient(ctr)

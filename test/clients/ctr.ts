@@ -1,0 +1,22 @@
+import { join } from 'node:path'
+import type { Client, PulledImage, PullRequest } from './client.ts'
+import { Containerd } from './containerd.ts'
+import { indexOf } from './image.ts'
+
+/** containerd by its own command, `ctr`. */
+export const ctr: Client = {
+  name: 'ctr',
+  pull,
+  digestOf: (image) => indexOf(image).digest,
+}
+
+async function pull({ shim, repository, tag, directory }: PullRequest): Promise<PulledImage> {
+  await using resources = new AsyncDisposableStack()
+  const containerd = resources.use(await Containerd.start(directory, shim))
+  const name = `docker.io/${repository}:${tag}`
+  const digest = await containerd.ctrPull(name)
+  const root = join(directory, 'mounted')
+  resources.use(await containerd.mount('default', name, root))
+  const held = resources.move()
+  return { digest, root, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}

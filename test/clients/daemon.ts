@@ -1,0 +1,90 @@
+import { createInterface } from 'node:readline'
+import { execa, type ResultPromise } from 'execa'
+import { environment } from './run.ts'
+
+export interface DaemonInit {
+  /** For messages. */
+  readonly name: string
+  readonly file: string
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** The line, on standard output or standard error, that says that it serves. */
+  readonly ready: (line: string) => boolean
+  readonly onLine?: (line: string) => void
+}
+
+/** None of the daemons here takes more than 5 s, on a busy machine. */
+const startTimeoutMs = 60_000
+/** dockerd gives its own children 10 s. */
+const stopTimeoutMs = 20_000
+/** Enough of the end of a log to see why a daemon gave up. */
+const keptLines = 40
+
+/** A program that runs until it is stopped. */
+export class Daemon implements AsyncDisposable {
+  /** The line that satisfied {@link DaemonInit.ready}. */
+  readonly readyLine: string
+  readonly #process: ResultPromise<typeof daemonOptions>
+  readonly #lastLines: readonly string[]
+
+  private constructor(
+    process: ResultPromise<typeof daemonOptions>,
+    { readyLine, lastLines }: { readyLine: string; lastLines: readonly string[] },
+  ) {
+    this.#process = process
+    this.readyLine = readyLine
+    this.#lastLines = lastLines
+  }
+
+  /** @throws when the program ends, or does not say that it is ready in time; the message has the end of its log */
+  static async start(init: DaemonInit): Promise<Daemon> {
+    const child = execa(init.file, init.args, { ...daemonOptions, env: environment(init.env) })
+    const lastLines: string[] = []
+    const outcome = Promise.withResolvers<string>()
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        lastLines.push(line)
+        if (lastLines.length > keptLines) lastLines.shift()
+        init.onLine?.(line)
+        if (init.ready(line)) outcome.resolve(line)
+      })
+    }
+    const giveUp = (what: string) =>
+      outcome.reject(new Error(`${init.name} ${what}; the end of its log:\n${lastLines.join('\n')}`))
+    const timer = setTimeout(giveUp, startTimeoutMs, `was not ready within ${startTimeoutMs} ms`)
+    void child.then((result) => giveUp(`ended (${result.shortMessage ?? `status ${result.exitCode}`})`))
+    try {
+      return new Daemon(child, { readyLine: await outcome.promise, lastLines })
+    } catch (error) {
+      child.kill()
+      await child
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** The end of what it wrote, for whoever looks into a failure. */
+  get log(): string {
+    return this.#lastLines.join('\n')
+  }
+
+  /** Ends the program, by force when it does not end by itself. */
+  async stop(): Promise<void> {
+    this.#process.kill()
+    await this.#process
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
+
+const daemonOptions = {
+  extendEnv: false,
+  stdin: 'ignore',
+  buffer: false,
+  // What it ends with is looked at, not thrown.
+  reject: false,
+  forceKillAfterDelay: stopTimeoutMs,
+} as const

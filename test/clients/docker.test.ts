@@ -1,0 +1,4 @@
+import { testClient } from './client-tests.ts'
+import { docker } from './docker.ts'
+
+testClient(docker)

@@ -1,0 +1,32 @@
+import { DockerRegistry } from './docker-registry.ts'
+import { type DebianImage, debianImage } from './image.ts'
+import { installClients } from './install.ts'
+import { type SwarmNode, startSwarm } from './swarm.ts'
+import { Workspace } from './workspace.ts'
+
+/** A docker-registry with the image, and a swarm of three nodes that has it for docker.io. */
+export interface Lab extends AsyncDisposable {
+  readonly image: DebianImage
+  /** Where docker.io has the image. */
+  readonly repository: string
+  readonly registry: DockerRegistry
+  readonly nodes: readonly SwarmNode[]
+  readonly workspace: Workspace
+}
+
+/** A name that the real docker.io does not have, so that no pull can succeed by going there. */
+const repository = 'library/shoal-client-test'
+
+/** Installs and builds what is missing, and starts everything. */
+export async function startLab(): Promise<Lab> {
+  await installClients()
+  const image = await debianImage()
+  await using started = new AsyncDisposableStack()
+  const workspace = started.use(await Workspace.create())
+  const registry = started.use(await DockerRegistry.start(await workspace.directory('registry')))
+  await registry.push(repository, image)
+  const directory = await workspace.directory('swarm')
+  const { nodes } = started.use(await startSwarm({ nodes: 3, directory, upstream: registry.host }))
+  const held = started.move()
+  return { image, repository, registry, nodes, workspace, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}

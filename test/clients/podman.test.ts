@@ -1,0 +1,4 @@
+import { testClient } from './client-tests.ts'
+import { podman } from './podman.ts'
+
+testClient(podman)

@@ -1,0 +1,49 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Client, PulledImage, PullRequest } from './client.ts'
+import { indexOf } from './image.ts'
+import { writeRegistriesConf } from './registries-conf.ts'
+import { run } from './run.ts'
+
+/** podman, with a store of its own. */
+export const podman: Client = {
+  name: 'podman',
+  pull,
+  digestOf: (image) => indexOf(image).digest,
+}
+
+async function pull({ shim, repository, tag, directory }: PullRequest): Promise<PulledImage> {
+  const env = {
+    HOME: directory,
+    CONTAINERS_CONF: await writeContainersConf(directory),
+    CONTAINERS_REGISTRIES_CONF: await writeRegistriesConf(directory, shim),
+  }
+  const places = ['root', 'runroot', 'tmpdir'].flatMap((flag) => [`--${flag}`, join(directory, flag)])
+  const inPodman = (...args: string[]) =>
+    run('podman', [...places, '--storage-driver=overlay', ...args], { env })
+  const name = `docker.io/${repository}:${tag}`
+  await inPodman('pull', '--quiet', name)
+  return {
+    digest: await inPodman('image', 'inspect', '--format', '{{.Digest}}', name),
+    root: await inPodman('image', 'mount', name),
+    async [Symbol.asyncDispose]() {
+      await inPodman('image', 'unmount', name)
+    },
+  }
+}
+
+/** Keeps podman within the directory: its locks would otherwise stay in shared memory, CNI's in /etc. */
+async function writeContainersConf(directory: string): Promise<string> {
+  const file = join(directory, 'containers.conf')
+  await writeFile(
+    file,
+    `[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+lock_type = "file"
+[network]
+network_config_dir = "${join(directory, 'networks')}"
+`,
+  )
+  return file
+}
