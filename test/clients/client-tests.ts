@@ -1,9 +1,9 @@
 import test, { type ExecutionContext } from 'ava'
 import { request } from 'undici'
+import type { SwarmNode } from '../harness/agents.ts'
 import type { Client } from './client.ts'
 import { type DebianImage, verifyFiles } from './image.ts'
 import { type Lab, startLab } from './lab.ts'
-import type { SwarmNode } from './swarm.ts'
 
 /** What promise 1 of the design allows over one copy. */
 const maxCopies = 1.05

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Daemon } from './daemon.ts'
-import { run } from './run.ts'
+import { Daemon } from '../harness/daemon.ts'
+import { run } from '../harness/run.ts'
 
 /** A containerd of our own, with the CRI plugin. */
 export class Containerd implements AsyncDisposable {

@@ -3,9 +3,9 @@ import { EventEmitter, once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { request } from 'undici'
-import { Daemon } from './daemon.ts'
+import { Daemon } from '../harness/daemon.ts'
+import { run } from '../harness/run.ts'
 import { type DebianImage, indexOf } from './image.ts'
-import { run } from './run.ts'
 
 /** One line of the registry's access log. */
 export interface Access {

@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Daemon } from '../harness/daemon.ts'
+import { run } from '../harness/run.ts'
 import type { Client, PulledImage, PullRequest } from './client.ts'
 import { Containerd } from './containerd.ts'
-import { Daemon } from './daemon.ts'
 import { indexOf } from './image.ts'
-import { run } from './run.ts'
 
 /** dockerd, with the shim among its `registry-mirrors`. */
 export const docker: Client = {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { run } from './run.ts'
+import { run } from '../harness/run.ts'
 import { removeTree } from './workspace.ts'
 
 export interface BlobDescriptor {

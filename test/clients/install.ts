@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { run } from './run.ts'
+import { run } from '../harness/run.ts'
 
 /** What the suite runs, by Debian package. */
 const packages = [

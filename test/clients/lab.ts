@@ -1,7 +1,7 @@
+import { type SwarmNode, startSwarm } from '../harness/agents.ts'
 import { DockerRegistry } from './docker-registry.ts'
 import { type DebianImage, debianImage } from './image.ts'
 import { installClients } from './install.ts'
-import { type SwarmNode, startSwarm } from './swarm.ts'
 import { Workspace } from './workspace.ts'
 
 /** A docker-registry with the image, and a swarm of three nodes that has it for docker.io. */
@@ -26,7 +26,9 @@ export async function startLab(): Promise<Lab> {
   const registry = started.use(await DockerRegistry.start(await workspace.directory('registry')))
   await registry.push(repository, image)
   const directory = await workspace.directory('swarm')
-  const { nodes } = started.use(await startSwarm({ nodes: 3, directory, upstream: registry.host }))
+  const { nodes } = started.use(
+    await startSwarm({ nodes: 3, directory, upstreams: [`docker.io=http://${registry.host}`] }),
+  )
   const held = started.move()
   return { image, repository, registry, nodes, workspace, [Symbol.asyncDispose]: () => held.disposeAsync() }
 }

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { run } from '../harness/run.ts'
 import type { Client, PulledImage, PullRequest } from './client.ts'
 import { indexOf } from './image.ts'
 import { writeRegistriesConf } from './registries-conf.ts'
-import { run } from './run.ts'
 
 /** podman, with a store of its own. */
 export const podman: Client = {

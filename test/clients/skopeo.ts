@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { run } from '../harness/run.ts'
 import type { Client, PulledImage, PullRequest } from './client.ts'
 import { writeRegistriesConf } from './registries-conf.ts'
-import { run } from './run.ts'
 
 /** skopeo, copying into an OCI image layout. It knows only the manifest that it chose from the index. */
 export const skopeo: Client = {

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { run } from './run.ts'
+import { run } from '../harness/run.ts'
 
 /** A temporary directory in which runtimes keep their state. When it goes, what they mounted in it goes too. */
 export class Workspace implements AsyncDisposable {

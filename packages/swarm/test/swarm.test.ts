@@ -1,21 +1,33 @@
 import type { BlobStore, ChunkSource, StoredBlob } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
 import { MemoryOrigin } from './memory-origin.ts'
-import { bytesFrom, newSecret, pull, randomBlob, startNode, startSwarm, type TestNode, until } from './swarm-fixture.ts'
+import {
+  bytesFrom,
+  newSecret,
+  pull,
+  randomBlob,
+  startNode,
+  startSwarm,
+  type TestNode,
+  until,
+} from './swarm-fixture.ts'
 
 const MiB = 1024 * 1024
 
-test.serial('a node alone fetches a blob from upstream once, and then serves it from its cache', async (t) => {
-  const origin = new MemoryOrigin()
-  const address = origin.add(randomBlob(5 * MiB + 17))
-  const [node] = await startSwarm(t, 1, origin)
-  t.truthy(node)
-  if (node === undefined) return
-  t.is(await pull(node, address), address.digest)
-  t.is(await pull(node, address), address.digest)
-  t.is(origin.bytesSent, 5 * MiB + 17)
-  t.is(bytesFrom(node, 'cache'), 5 * MiB + 17)
-})
+test.serial(
+  'a node alone fetches a blob from upstream once, and then serves it from its cache',
+  async (t) => {
+    const origin = new MemoryOrigin()
+    const address = origin.add(randomBlob(5 * MiB + 17))
+    const [node] = await startSwarm(t, 1, origin)
+    t.truthy(node)
+    if (node === undefined) return
+    t.is(await pull(node, address), address.digest)
+    t.is(await pull(node, address), address.digest)
+    t.is(origin.bytesSent, 5 * MiB + 17)
+    t.is(bytesFrom(node, 'cache'), 5 * MiB + 17)
+  },
+)
 
 test.serial('five nodes that pull at once take little more than one copy from upstream', async (t) => {
   const size = 24 * MiB

@@ -93,7 +93,10 @@ export class ArrivingContent implements OpenContent {
     for (const [index, before] of given) {
       const now = source.hashOf(index)
       if (before === undefined || now === undefined || Buffer.compare(before, now) !== 0) {
-        throw new DigestMismatchError(this.descriptor.digest, `other bytes in chunk ${index}, which a client was given`)
+        throw new DigestMismatchError(
+          this.descriptor.digest,
+          `other bytes in chunk ${index}, which a client was given`,
+        )
       }
     }
   }

@@ -84,6 +84,7 @@ export class Announcer {
       logger.debug({ cid: announcement.cid.toString(), error }, 'announcement ended early')
     }
     announcement.knownPeers = told === 0 ? 0 : knownPeers
+    logger.debug({ cid: announcement.cid.toString(), told }, 'announced')
     await this.#undoIfWithdrawn(announcement.cid)
     this.#running--
     this.#fill()

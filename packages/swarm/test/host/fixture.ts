@@ -125,9 +125,14 @@ export class RecordingLogger implements HostLogger {
     return this.lines.filter((line) => line.level === level)
   }
 
-  async seen(level: keyof HostLogger): Promise<LogLine> {
+  seen(level: keyof HostLogger): Promise<LogLine> {
+    return this.find((line) => line.level === level)
+  }
+
+  /** The first line that is as wanted; waits for it. */
+  async find(isWanted: (line: LogLine) => boolean): Promise<LogLine> {
     while (true) {
-      const line = this.at(level)[0]
+      const line = this.lines.find(isWanted)
       if (line !== undefined) return line
       await new Promise<void>((resolve) => this.#waiting.add(resolve))
     }

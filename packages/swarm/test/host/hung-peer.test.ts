@@ -60,5 +60,6 @@ test('a peer that is only busy is not cut off', async (t) => {
 })
 
 async function forgotten(host: SwarmHost, peer: string, key: Uint8Array): Promise<void> {
-  while ((await host.closestPeers(key, 3)).includes(peer)) await new Promise((resolve) => setImmediate(resolve))
+  while ((await host.closestPeers(key, 3)).includes(peer))
+    await new Promise((resolve) => setImmediate(resolve))
 }

@@ -106,7 +106,7 @@ test('a protocol that the peer does not speak is an error at once', async (t) =>
   await t.throwsAsync(a.open(b.peer, '/nobody/speaks/this'), { instanceOf: PeerUnreachableError })
 })
 
-test('a peer of whom nobody knows an address can\'t be reached', async (t) => {
+test("a peer of whom nobody knows an address can't be reached", async (t) => {
   const [a] = (await startMesh(t, 3)) as [SwarmHost]
   const stranger = await randomPeer()
   const error = await t.throwsAsync(a.open(stranger, echo), { instanceOf: PeerUnreachableError })
@@ -132,7 +132,10 @@ test('open gives up when its signal is aborted', async (t) => {
 
 test('what is not a peer id is refused', async (t) => {
   const host = await startHost(t)
-  await t.throwsAsync(host.open('../../etc/passwd', echo), { instanceOf: InvalidInputError, code: 'PEER_INVALID' })
+  await t.throwsAsync(host.open('../../etc/passwd', echo), {
+    instanceOf: InvalidInputError,
+    code: 'PEER_INVALID',
+  })
 })
 
 test('a peer can be dialled at an address that somebody told', async (t) => {
@@ -146,7 +149,7 @@ test('a peer can be dialled at an address that somebody told', async (t) => {
   await stream.close()
 })
 
-test('told addresses that are nonsense, undialable or another\'s are left out', async (t) => {
+test("told addresses that are nonsense, undialable or another's are left out", async (t) => {
   const [a, b] = await Promise.all([startHost(t), startHost(t)])
   await a.learnAddresses(b.peer, [
     'nonsense',
@@ -205,7 +208,7 @@ test('listeners hear of peers that come and go, until they unsubscribe', async (
   t.deepEqual(a.connectedPeers(), [])
 })
 
-test('a banned peer is cut off and can\'t come back before its time', async (t) => {
+test("a banned peer is cut off and can't come back before its time", async (t) => {
   const [a, b] = (await startMesh(t, 2)) as [SwarmHost, SwarmHost]
   await Promise.all([serveEcho(a), serveEcho(b)])
   const gone = Promise.all([nextPeer(a, 'onPeerDisconnected'), nextPeer(b, 'onPeerDisconnected')])

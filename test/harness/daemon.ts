@@ -75,6 +75,12 @@ export class Daemon implements AsyncDisposable {
     await this.#process
   }
 
+  /** Ends the program without a word to it. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL')
+    await this.#process
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }

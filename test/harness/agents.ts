@@ -8,6 +8,10 @@ import { Daemon } from './daemon.ts'
 
 const cli = fileURLToPath(new URL('../../packages/agent/dist/cli.js', import.meta.url))
 
+/** Bootstrap takes well under a second on loopback; this is for a busy machine. */
+const joinTimeoutMs = 30_000
+const statusIntervalMs = 100
+
 /** Where bytes that a node holds or served came from, since it started. */
 export interface Transfers {
   readonly fromUpstream: number
@@ -15,7 +19,10 @@ export interface Transfers {
   readonly fromCache: number
 }
 
-interface Status {
+/** The part of an agent's status that tests look at. */
+export interface Status {
+  readonly state: string
+  readonly peer: string
   readonly peers: readonly string[]
   readonly transfers: Transfers
 }
@@ -33,8 +40,8 @@ export interface NodeInit {
   readonly secretFile: string
   /** Multiaddrs of nodes that run. */
   readonly bootstrap: readonly string[]
-  /** `127.0.0.1:<port>` of the registry that stands for docker.io. */
-  readonly upstream: string
+  /** Registries by `<registry>=<url>`. */
+  readonly upstreams: readonly string[]
 }
 
 /** A Shoal agent, as a process of its own. */
@@ -43,17 +50,19 @@ export class SwarmNode implements AsyncDisposable {
   readonly shim: string
   /** Multiaddrs for other nodes' `bootstrap`. */
   readonly addresses: readonly string[]
+  readonly directory: string
   readonly #admin: string
   readonly #daemon: Daemon
 
-  private constructor({ registry, admin, swarm }: Addresses, daemon: Daemon) {
+  private constructor({ registry, admin, swarm }: Addresses, directory: string, daemon: Daemon) {
     this.shim = registry
     this.addresses = swarm
+    this.directory = directory
     this.#admin = admin
     this.#daemon = daemon
   }
 
-  static async start({ name, directory, secretFile, bootstrap, upstream }: NodeInit): Promise<SwarmNode> {
+  static async start({ name, directory, secretFile, bootstrap, upstreams }: NodeInit): Promise<SwarmNode> {
     const daemon = await Daemon.start({
       name: `agent ${name}`,
       file: process.execPath,
@@ -61,15 +70,24 @@ export class SwarmNode implements AsyncDisposable {
         ...[cli, 'agent', '--data-dir', directory, '--cluster-secret-file', secretFile],
         ...['--registry-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'],
         ...['--swarm-listen', '/ip4/127.0.0.1/tcp/0', ...bootstrap.flatMap((peer) => ['--bootstrap', peer])],
-        ...['--upstream', `docker.io=http://${upstream}`],
+        ...upstreams.flatMap((upstream) => ['--upstream', upstream]),
       ],
       ready: (line) => line.includes('"msg":"agent ready"'),
     })
-    return new SwarmNode(JSON.parse(daemon.readyLine) as Addresses, daemon)
+    return new SwarmNode(JSON.parse(daemon.readyLine) as Addresses, directory, daemon)
+  }
+
+  async status(): Promise<Status> {
+    return JSON.parse(await this.#admins('/api/v1/status')) as Status
   }
 
   async transfers(): Promise<Transfers> {
-    return (await this.#status()).transfers
+    return (await this.status()).transfers
+  }
+
+  /** What Prometheus would scrape. */
+  async metrics(): Promise<string> {
+    return await this.#admins('/metrics')
   }
 
   /** The end of the agent's log. */
@@ -77,49 +95,61 @@ export class SwarmNode implements AsyncDisposable {
     return this.#daemon.log
   }
 
-  /** Waits until the node has a peer. */
-  async joined(): Promise<void> {
+  /** Waits until the node has so many peers. */
+  async joined(peers = 1): Promise<void> {
     const deadline = AbortSignal.timeout(joinTimeoutMs)
-    while ((await this.#status()).peers.length === 0) {
+    while ((await this.status()).peers.length < peers) {
       await delay(statusIntervalMs, undefined, { signal: deadline })
     }
   }
 
-  async #status(): Promise<Status> {
-    const { statusCode, body } = await request(`http://${this.#admin}/api/v1/status`)
-    if (statusCode !== 200) throw new Error(`the agent's status is ${statusCode}: ${await body.text()}`)
-    return (await body.json()) as Status
+  /** SIGKILL: no farewell to anyone. */
+  async kill(): Promise<void> {
+    await this.#daemon.kill()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#daemon.stop()
   }
-}
 
-/** Bootstrap takes well under a second on loopback; this is for a busy machine. */
-const joinTimeoutMs = 30_000
-const statusIntervalMs = 100
+  async #admins(path: string): Promise<string> {
+    const { statusCode, body } = await request(`http://${this.#admin}${path}`)
+    const text = await body.text()
+    if (statusCode !== 200) throw new Error(`the agent's ${path} is ${statusCode}: ${text}`)
+    return text
+  }
+}
 
 export interface SwarmInit {
   readonly nodes: number
   /** Takes the nodes' data. */
   readonly directory: string
-  readonly upstream: string
+  /** Registries by `<registry>=<url>`. */
+  readonly upstreams: readonly string[]
 }
 
 /** Starts a swarm, all nodes joined; the first one is what the others bootstrap from. */
-export async function startSwarm({ nodes: count, directory, upstream }: SwarmInit) {
+export async function startSwarm({ nodes: count, directory, upstreams }: SwarmInit) {
   await using started = new AsyncDisposableStack()
-  const secretFile = join(directory, 'secret')
-  await writeFile(secretFile, randomBytes(32).toString('base64url'), { mode: 0o600 })
+  const secretFile = await newSecretFile(directory)
   const nodes: SwarmNode[] = []
   for (let index = 0; index < count; index++) {
     const name = String(index)
     const bootstrap = nodes[0]?.addresses ?? []
     const home = join(directory, name)
-    nodes.push(started.use(await SwarmNode.start({ name, directory: home, secretFile, bootstrap, upstream })))
+    nodes.push(
+      started.use(await SwarmNode.start({ name, directory: home, secretFile, bootstrap, upstreams })),
+    )
   }
-  await Promise.all(nodes.map((node) => node.joined()))
+  if (count > 1) await Promise.all(nodes.map((node) => node.joined()))
   const held = started.move()
-  return { nodes, [Symbol.asyncDispose]: () => held.disposeAsync() }
+  return { nodes, secretFile, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
+/** A cluster secret that nobody else has. */
+export async function newSecretFile(directory: string): Promise<string> {
+  const text = randomBytes(32).toString('base64url')
+  const secretFile = join(directory, `secret-${text.slice(0, 8)}`)
+  await writeFile(secretFile, text, { mode: 0o600 })
+  return secretFile
 }
