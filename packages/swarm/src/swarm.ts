@@ -45,6 +45,8 @@ export interface Swarm {
   /** Multiaddrs at which others reach this node, with `/p2p/<peer id>`. */
   addresses(): string[]
   connectedPeers(): string[]
+  /** Peers in the routing table: nodes agree on who coordinates a blob once all know each other. */
+  routablePeers(): number
   downloads(): DownloadProgress[]
   stop(): Promise<void>
 }
@@ -90,6 +92,7 @@ export async function createSwarm(components: SwarmComponents, init: SwarmInit):
     tagHints,
     addresses: () => host.addresses(),
     connectedPeers: () => host.connectedPeers(),
+    routablePeers: () => host.routablePeers(),
     downloads: () => downloads.progress(),
     stop: () => {
       stopping ??= stop()

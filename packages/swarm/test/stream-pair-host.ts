@@ -38,12 +38,18 @@ export class StreamPairHost implements SwarmHost {
   connectedPeers(): string[] {
     return []
   }
+  routablePeers(): number {
+    return 0
+  }
   async learnAddresses(): Promise<void> {}
   async addressesOf(): Promise<string[]> {
     return []
   }
   async closestPeers(): Promise<string[]> {
     return [this.peer]
+  }
+  onPeerRoutable(): () => void {
+    return () => undefined
   }
   onPeerConnected(): () => void {
     return () => undefined

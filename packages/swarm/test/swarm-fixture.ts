@@ -73,7 +73,7 @@ export async function startSwarm(t: ExecutionContext, count: number, origin: Ori
   while (nodes.length < count) {
     nodes.push(await startNode(t, { origin, secret, bootstrap: first.swarm.addresses() }))
   }
-  await until(() => nodes.every(({ swarm }) => swarm.connectedPeers().length === count - 1))
+  await until(() => nodes.every(({ swarm }) => swarm.routablePeers() === count - 1))
   return nodes
 }
 

@@ -69,7 +69,7 @@ test.serial('a node that just joined finds what the swarm had before', async (t)
   await pull(first, address)
   origin.faults.down = true
   const late = await startNode(t, { origin, secret, bootstrap: first.swarm.addresses() })
-  await until(() => late.swarm.connectedPeers().length > 0)
+  await until(() => late.swarm.routablePeers() > 0)
   t.is(await pull(late, address), address.digest)
 })
 
@@ -178,7 +178,7 @@ async function startLiarAndVictim(t: ExecutionContext, options: { consistent: bo
   for await (const _ of (await liar.swarm.content.open(address)).read()) break
   await until(() => liar.events.some((event) => event.type === 'completed'))
   const victim = await startNode(t, { origin, secret, bootstrap: liar.swarm.addresses() })
-  await until(() => victim.swarm.connectedPeers().length > 0)
+  await until(() => victim.swarm.routablePeers() > 0)
   return { liar, victim, address }
 }
 
@@ -235,7 +235,7 @@ test.serial('a peer that stalls is left for others', async (t) => {
   for await (const _ of (await silent.swarm.content.open(address)).read()) break
   await until(() => silent.events.some((event) => event.type === 'completed'))
   const node = await startNode(t, { origin, secret, bootstrap: silent.swarm.addresses() })
-  await until(() => node.swarm.connectedPeers().length > 0)
+  await until(() => node.swarm.routablePeers() > 0)
   t.is(await pull(node, address), address.digest)
 })
 

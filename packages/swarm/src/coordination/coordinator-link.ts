@@ -3,7 +3,7 @@ import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
 import { CoordinationReply, CoordinationRequest, type Join } from '../wire/coordination.ts'
 import { coordinationProtocol, maxCoordinationMessageBytes } from './coordination-protocol.ts'
-import type { Coordinator, Membership } from './coordinator.ts'
+import type { Coordinator } from './coordinator.ts'
 import type { VouchedHash } from './lease-table.ts'
 
 /** Coordinators of a blob: the closest peer, and the next ones when it does not answer. */
@@ -12,6 +12,9 @@ const coordinatorsTried = 3
 const openTimeoutMs = 1_000
 const rejoinDelayMs = 200
 const maxRejoinDelayMs = 5_000
+/** How long a candidate that did not answer is passed over. */
+const passOverMs = 10_000
+const settleMs = 100
 
 export interface CoordinatorLinkEvents {
   onConnected(connected: boolean): void
@@ -34,23 +37,37 @@ export class CoordinatorLink {
   readonly #size: number
   /** What we hold at the time of (re)joining. */
   readonly #held: () => ChunkSet
+  /** What we fetch from upstream at that time. */
+  readonly #leased: () => ChunkRun[]
   readonly #events: CoordinatorLinkEvents
+  /** Candidates that did not answer, and until when they are passed over. */
+  readonly #unreachable = new Map<string, number>()
   readonly #stopped = new AbortController()
   #unsent: CoordinationRequest = emptyRequest()
   #flushing = false
   #send: ((request: CoordinationRequest) => Promise<void>) | undefined
   #hangUp: (() => void) | undefined
+  /** The peer that we are joined to. */
+  #coordinator: string | undefined
+  #closerFound = false
   #running: Promise<void> | undefined
 
   constructor(
     components: { host: SwarmHost; coordinator: Coordinator },
-    init: { digest: Digest; size: number; held: () => ChunkSet; events: CoordinatorLinkEvents },
+    init: {
+      digest: Digest
+      size: number
+      held: () => ChunkSet
+      leased: () => ChunkRun[]
+      events: CoordinatorLinkEvents
+    },
   ) {
     this.#host = components.host
     this.#local = components.coordinator
     this.#digest = init.digest
     this.#size = init.size
     this.#held = init.held
+    this.#leased = init.leased
     this.#events = init.events
   }
 
@@ -82,88 +99,117 @@ export class CoordinatorLink {
 
   async #keepJoined(): Promise<void> {
     const { signal } = this.#stopped
+    const stopWatching = this.#watchForCloserPeers()
     let delayMs = rejoinDelayMs
     while (!signal.aborted) {
-      for (const peer of await this.#candidates(signal)) {
-        if (signal.aborted) return
-        const joinedAt = performance.now()
-        await (peer === this.#host.peer ? this.#joinLocal() : this.#joinRemote(peer, signal))
-        if (performance.now() - joinedAt > maxRejoinDelayMs) {
-          delayMs = rejoinDelayMs
-          break
-        }
-      }
+      const [peer = this.#host.peer] = await this.#candidates(signal)
+      if (signal.aborted) break
+      const joinedAt = performance.now()
+      const wasJoined = await (peer === this.#host.peer ? this.#joinLocal() : this.#joinRemote(peer, signal))
+      if (!wasJoined) this.#unreachable.set(peer, performance.now() + passOverMs)
+      if (wasJoined && performance.now() - joinedAt > maxRejoinDelayMs) delayMs = rejoinDelayMs
+      if (wasJoined && this.#closerFound) continue
       await pause(delayMs, signal)
       delayMs = Math.min(delayMs * 2, maxRejoinDelayMs)
     }
+    stopWatching()
   }
 
+  /** Live peers, closest first, without those that did not answer just now. */
   async #candidates(signal: AbortSignal): Promise<string[]> {
+    this.#closerFound = false
     const key = digestToCid(this.#digest).multihash.bytes
     try {
-      return await this.#host.closestPeers(key, coordinatorsTried, { signal })
+      const closest = await this.#host.closestPeers(key, coordinatorsTried, { signal })
+      const now = performance.now()
+      return closest.filter((peer) => (this.#unreachable.get(peer) ?? 0) <= now)
     } catch (error) {
-      if (signal.aborted) return []
-      this.#events.onTrouble(error as Error)
-      return [this.#host.peer]
+      if (!signal.aborted) this.#events.onTrouble(error as Error)
+      return []
     }
   }
 
-  /** Resolves when we leave. */
-  async #joinLocal(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      let membership: Membership
-      try {
-        membership = this.#local.join(this.#host.peer, this.#joinMessage([]), (reply) => this.#receive(reply))
-      } catch (error) {
-        this.#events.onTrouble(error as Error)
-        resolve()
-        return
-      }
+  /** Nodes that joined the cluster at the same time as us may see a closer peer than we did, or come to be it. */
+  #watchForCloserPeers(): () => void {
+    let timer: NodeJS.Timeout | undefined
+    const check = async () => {
+      timer = undefined
+      const current = this.#coordinator
+      const [closest] = await this.#candidates(this.#stopped.signal)
+      if (closest === undefined || closest === current || current !== this.#coordinator) return
+      this.#closerFound = true
+      this.#hangUp?.()
+    }
+    const stopListening = this.#host.onPeerRoutable(() => {
+      // A moment later: where one comes, many may come.
+      timer ??= setTimeout(() => void check(), settleMs).unref()
+    })
+    return () => {
+      stopListening()
+      clearTimeout(timer)
+    }
+  }
+
+  /** Resolves when we leave; true if we had joined. */
+  async #joinLocal(): Promise<boolean> {
+    const left = Promise.withResolvers<boolean>()
+    try {
+      const membership = this.#local.join(this.#host.peer, this.#joinMessage([]), (reply) =>
+        this.#receive(reply),
+      )
       this.#hangUp = () => {
         this.#disconnected()
         membership.leave()
-        resolve()
+        left.resolve(true)
       }
-      this.#connected(async (request) => membership.receive(request))
-    })
+      this.#connected(this.#host.peer, async (request) => membership.receive(request))
+    } catch (error) {
+      this.#events.onTrouble(error as Error)
+      left.resolve(false)
+    }
+    return await left.promise
   }
 
-  /** Resolves when the stream has ended, for whatever reason. */
-  async #joinRemote(peer: string, signal: AbortSignal): Promise<void> {
+  /** Resolves when the stream has ended, for whatever reason; true if we had joined. */
+  async #joinRemote(peer: string, signal: AbortSignal): Promise<boolean> {
     let stream: MessageStream | undefined
+    let wasJoined = false
     try {
       stream = await this.#host.open(peer, coordinationProtocol, {
         signal: AbortSignal.any([signal, AbortSignal.timeout(openTimeoutMs)]),
         maxMessageBytes: maxCoordinationMessageBytes,
       })
       const open = stream
-      this.#hangUp = () => open.abort(new Error('the download left its swarm'))
+      this.#hangUp = () => open.abort(new Error('the download left this coordinator'))
       if (signal.aborted) this.#hangUp()
       const join = this.#joinMessage(this.#host.addresses())
       await open.send(CoordinationRequest.encode({ ...emptyRequest(), join }))
-      this.#connected((request) => open.send(CoordinationRequest.encode(request)))
+      this.#connected(peer, (request) => open.send(CoordinationRequest.encode(request)))
+      wasJoined = true
       for (let message = await open.read(); message !== undefined; message = await open.read()) {
         const reply = decode(message)
-        if (reply.refused !== undefined) break
+        if (reply.refused !== undefined) throw new Error(`coordinator ${peer} refused: ${reply.refused}`)
         this.#receive(reply)
       }
     } catch (error) {
       // Unreachable, gone or talking nonsense: in every case the next candidate is tried.
       stream?.abort(error as Error)
-      if (!signal.aborted) this.#events.onTrouble(error as Error)
+      if (!signal.aborted && !this.#closerFound) this.#events.onTrouble(error as Error)
     } finally {
       this.#disconnected()
       await stream?.close()
     }
+    return wasJoined
   }
 
   #joinMessage(addresses: string[]): Join {
     this.#unsent = emptyRequest()
-    return { digest: this.#digest, chunks: this.#held().encode(), size: BigInt(this.#size), addresses }
+    const chunks = this.#held().encode()
+    return { digest: this.#digest, chunks, size: BigInt(this.#size), leased: this.#leased(), addresses }
   }
 
-  #connected(send: (request: CoordinationRequest) => Promise<void>): void {
+  #connected(peer: string, send: (request: CoordinationRequest) => Promise<void>): void {
+    this.#coordinator = peer
     this.#send = send
     this.#events.onConnected(true)
     this.#flush()
@@ -171,6 +217,7 @@ export class CoordinatorLink {
 
   #disconnected(): void {
     this.#hangUp = undefined
+    this.#coordinator = undefined
     if (this.#send === undefined) return
     this.#send = undefined
     this.#events.onConnected(false)

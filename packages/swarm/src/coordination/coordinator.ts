@@ -98,7 +98,7 @@ export class Coordinator {
     const entry = { send, addresses: join.addresses.slice(0, maxAddresses) }
     swarm.members.set(member, entry)
     const step = (event: LeaseEvent) => this.#step(swarm, event)
-    step({ type: 'join', member, held })
+    step({ type: 'join', member, held, leased: join.leased })
     return {
       receive: (request) => {
         for (const { index, hash } of request.landed) {

@@ -19,7 +19,13 @@ export interface VouchedHash {
 }
 
 export type LeaseEvent =
-  | { readonly type: 'join'; readonly member: string; readonly held: ChunkSet }
+  /** `leased`: chunks that the member is fetching already, by the word of another coordinator. */
+  | {
+      readonly type: 'join'
+      readonly member: string
+      readonly held: ChunkSet
+      readonly leased?: readonly ChunkRun[]
+    }
   | {
       readonly type: 'landed'
       readonly member: string
@@ -80,7 +86,7 @@ export class LeaseTable {
   step(event: LeaseEvent, now: number): LeaseCommand[] {
     switch (event.type) {
       case 'join':
-        return this.#join(event.member, event.held, now)
+        return this.#join(event, now)
       case 'landed':
         return this.#landed(event.member, event.index, event.hash, now)
       case 'ask':
@@ -101,18 +107,17 @@ export class LeaseTable {
     }
   }
 
-  #join(name: string, held: ChunkSet, now: number): LeaseCommand[] {
+  #join({ member: name, held, leased = [] }: LeaseEvent & { type: 'join' }, now: number): LeaseCommand[] {
     if (this.#members.has(name)) this.#leave(name)
-    const member = {
-      held,
-      leased: new Set<number>(),
-      introduced: new Set<string>(),
-      room: 0,
-      lastProgress: now,
-    }
+    const member: Member = { held, leased: new Set(), introduced: new Set(), room: 0, lastProgress: now }
     for (const index of held) this.#holders[index] = (this.#holders[index] ?? 0) + 1
     const commands = this.#introduce(name, member)
     this.#members.set(name, member)
+    for (const { start, end } of leased) {
+      for (let index = start; index < Math.min(end, this.#count); index++) {
+        if (this.#isFree(index)) this.#lease(name, member, index)
+      }
+    }
     if (this.#vouched.size > 0) {
       commands.push({ type: 'vouched', member: name, hashes: [...this.#vouched.values()] })
     }
@@ -183,10 +188,7 @@ export class LeaseTable {
       const hasTurn = member.leased.size === 0 || member.leased.size + runLength <= runsInHand * runLength
       const run = hasTurn ? this.#nextFreeRun(next, Math.min(runLength, member.room)) : undefined
       if (run === undefined) break
-      for (let index = run.start; index < run.end; index++) {
-        this.#leasedBy.set(index, name)
-        member.leased.add(index)
-      }
+      for (let index = run.start; index < run.end; index++) this.#lease(name, member, index)
       member.room -= run.end - run.start
       next = run.end
       runs.push(run)
@@ -194,6 +196,11 @@ export class LeaseTable {
     if (runs.length === 0) return []
     member.lastProgress = now
     return [{ type: 'lease', member: name, runs }]
+  }
+
+  #lease(name: string, member: Member, index: number): void {
+    this.#leasedBy.set(index, name)
+    member.leased.add(index)
   }
 
   #runLength(): number {

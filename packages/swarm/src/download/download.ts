@@ -107,6 +107,7 @@ export class Download {
       digest: init.descriptor.digest,
       size: init.descriptor.size,
       held: () => this.source.held.clone(),
+      leased: () => this.#planner.outstanding(),
       events: {
         onConnected: (connected) => dispatch({ type: 'coordinated', connected }),
         onNeighbours: (peers) => dispatch({ type: 'found', peers }),

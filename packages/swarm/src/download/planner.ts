@@ -83,6 +83,11 @@ export class DownloadPlanner {
     return [...commands, { type: 'fail', reason }]
   }
 
+  /** Chunks that come from upstream: what a new coordinator has to know. */
+  outstanding(): ChunkRun[] {
+    return this.#upstream.outstanding()
+  }
+
   #apply(event: DownloadEvent, now: number): DownloadCommand[] {
     switch (event.type) {
       case 'found':

@@ -51,6 +51,13 @@ export class UpstreamPlan {
     return this.#fetching.has(index) || this.#leased.has(index)
   }
 
+  /** Chunks that come from upstream by a lease: what a new coordinator has to know. */
+  outstanding(): ChunkRun[] {
+    const chunks = this.#leased.clone()
+    for (const index of this.#fetching) chunks.add(index)
+    return chunks.runs()
+  }
+
   owe(index: number): void {
     this.#owed.add(index)
   }

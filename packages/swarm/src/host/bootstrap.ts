@@ -124,7 +124,9 @@ export class Bootstrap {
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if (error.name === 'EncryptionFailedError') return 'the handshake failed: has it the same cluster secret?'
+  if (error.name === 'EncryptionFailedError') {
+    return `the handshake failed (${error.message}): has it the same cluster secret?`
+  }
   if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'no answer'
   return error.message
 }

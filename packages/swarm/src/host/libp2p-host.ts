@@ -120,6 +120,10 @@ export class Libp2pHost implements SwarmHost {
     return this.#components.node.getPeers().map(String)
   }
 
+  routablePeers(): number {
+    return this.#table.size
+  }
+
   async open(peer: string, protocol: string, options: OpenOptions = {}): Promise<MessageStream> {
     const id = parsePeer(peer)
     const deadline = AbortSignal.timeout(this.#timings.openTimeoutMs)
@@ -172,6 +176,12 @@ export class Libp2pHost implements SwarmHost {
     const { node, logger } = this.#components
     const { dht } = node.services
     return closestPeers({ self: node.peerId, dht, table: this.#table, logger }, key, { ...options, count })
+  }
+
+  onPeerRoutable(listener: PeerListener): () => void {
+    const onAdd = (event: Event): void => listener((event as CustomEvent<PeerId>).detail.toString())
+    this.#table.addEventListener('peer:add', onAdd)
+    return () => this.#table.removeEventListener('peer:add', onAdd)
   }
 
   onPeerConnected(listener: PeerListener): () => void {

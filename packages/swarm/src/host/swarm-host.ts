@@ -75,6 +75,8 @@ export interface SwarmHost {
   /** Where we can be reached, with `/p2p/<id>`. */
   addresses(): string[]
   connectedPeers(): string[]
+  /** How many peers count for {@link closestPeers}: nodes agree on a key's closest peer once all know each other. */
+  routablePeers(): number
   /**
    * Opens a stream, dialling if need be. A stream that the peer's limit refuses opens, and is reset at once.
    *
@@ -92,7 +94,8 @@ export interface SwarmHost {
    * half a second in clusters of more than 20 nodes.
    */
   closestPeers(key: Uint8Array, count: number, options?: AbortOptions): Promise<string[]>
-  /** Returns a function that ends the subscription. */
+  /** Calls back when a peer begins to count for {@link closestPeers}. Returns a function that ends the subscription. */
+  onPeerRoutable(listener: PeerListener): () => void
   onPeerConnected(listener: PeerListener): () => void
   onPeerDisconnected(listener: PeerListener): () => void
   /** Closes the connections with a peer and refuses others for `durationMs`. */

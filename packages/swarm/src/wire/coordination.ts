@@ -181,6 +181,18 @@ export namespace CoordinationRequest {
     value: bigint
   }
 
+  export interface CoordinationRequestJoinLeasedStartFieldEvent {
+    field: '$.join.leased[].start'
+    value: number
+    index: number
+  }
+
+  export interface CoordinationRequestJoinLeasedEndFieldEvent {
+    field: '$.join.leased[].end'
+    value: number
+    index: number
+  }
+
   export interface CoordinationRequestJoinAddressesFieldEvent {
     field: '$.join.addresses[]'
     index: number
@@ -218,7 +230,7 @@ export namespace CoordinationRequest {
     return decodeMessage(buf, CoordinationRequest.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationRequest>): Generator<CoordinationRequestJoinDigestFieldEvent | CoordinationRequestJoinChunksFieldEvent | CoordinationRequestJoinSizeFieldEvent | CoordinationRequestJoinAddressesFieldEvent | CoordinationRequestLandedIndexFieldEvent | CoordinationRequestLandedHashFieldEvent | CoordinationRequestRoomFieldEvent | CoordinationRequestReleaseFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationRequest>): Generator<CoordinationRequestJoinDigestFieldEvent | CoordinationRequestJoinChunksFieldEvent | CoordinationRequestJoinSizeFieldEvent | CoordinationRequestJoinLeasedStartFieldEvent | CoordinationRequestJoinLeasedEndFieldEvent | CoordinationRequestJoinAddressesFieldEvent | CoordinationRequestLandedIndexFieldEvent | CoordinationRequestLandedHashFieldEvent | CoordinationRequestRoomFieldEvent | CoordinationRequestReleaseFieldEvent> {
     return streamMessage(buf, CoordinationRequest.codec(), opts)
   }
 }
@@ -227,6 +239,7 @@ export interface Join {
   digest: string
   chunks: Uint8Array<ArrayBuffer>
   size: bigint
+  leased: Run[]
   addresses: string[]
 }
 
@@ -255,6 +268,13 @@ export namespace Join {
           w.uint64(obj.size)
         }
 
+        if (obj.leased != null && obj.leased.length > 0) {
+          for (const value of obj.leased) {
+            w.uint32(42)
+            Run.codec().encode(value, w)
+          }
+        }
+
         if (obj.addresses != null && obj.addresses.length > 0) {
           for (const value of obj.addresses) {
             w.uint32(34)
@@ -270,6 +290,7 @@ export namespace Join {
           digest: '',
           chunks: uint8ArrayAlloc(0),
           size: 0n,
+          leased: [],
           addresses: []
         }
 
@@ -291,6 +312,16 @@ export namespace Join {
               obj.size = reader.uint64()
               break
             }
+            case 5: {
+              if (opts.limits?.leased != null && obj.leased.length === opts.limits.leased) {
+                throw new MaxLengthError('Decode error - repeated field "leased" had too many elements')
+              }
+
+              obj.leased.push(Run.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.leased$
+              }))
+              break
+            }
             case 4: {
               if (opts.limits?.addresses != null && obj.addresses.length === opts.limits.addresses) {
                 throw new MaxLengthError('Decode error - repeated field "addresses" had too many elements')
@@ -309,6 +340,7 @@ export namespace Join {
         return obj
       }, function * (reader, length, prefix, opts = {}) {
         const obj = {
+          leased: 0,
           addresses: 0
         }
 
@@ -337,6 +369,24 @@ export namespace Join {
                 field: `${prefix}.size`,
                 value: reader.uint64()
               }
+              break
+            }
+            case 5: {
+              if (opts.limits?.leased != null && obj.leased === opts.limits.leased) {
+                throw new MaxLengthError('Streaming decode error - repeated field "leased" had too many elements')
+              }
+
+              for (const evt of Run.codec().stream(reader, reader.uint32(), `${prefix}.leased[]`, {
+                limits: opts.limits?.leased$
+              })) {
+                yield {
+                  ...evt,
+                  index: obj.leased
+                }
+              }
+
+              obj.leased++
+
               break
             }
             case 4: {
@@ -381,6 +431,18 @@ export namespace Join {
     value: bigint
   }
 
+  export interface JoinLeasedStartFieldEvent {
+    field: '$.leased[].start'
+    value: number
+    index: number
+  }
+
+  export interface JoinLeasedEndFieldEvent {
+    field: '$.leased[].end'
+    value: number
+    index: number
+  }
+
   export interface JoinAddressesFieldEvent {
     field: '$.addresses[]'
     index: number
@@ -395,7 +457,7 @@ export namespace Join {
     return decodeMessage(buf, Join.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Join>): Generator<JoinDigestFieldEvent | JoinChunksFieldEvent | JoinSizeFieldEvent | JoinAddressesFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Join>): Generator<JoinDigestFieldEvent | JoinChunksFieldEvent | JoinSizeFieldEvent | JoinLeasedStartFieldEvent | JoinLeasedEndFieldEvent | JoinAddressesFieldEvent> {
     return streamMessage(buf, Join.codec(), opts)
   }
 }

@@ -22,7 +22,7 @@ async function coordinator(t: { teardown(work: () => void): void }) {
 
 async function join(host: StreamPairHost, overrides: Partial<CoordinationRequest['join'] & object> = {}) {
   const stream = await host.open('coordinator', coordinationProtocol)
-  const message = { digest, chunks, size: BigInt(size), addresses, ...overrides }
+  const message = { digest, chunks, size: BigInt(size), addresses, leased: [], ...overrides }
   await stream.send(CoordinationRequest.encode({ join: message, landed: [], release: [] }))
   return stream
 }
@@ -48,7 +48,7 @@ test('a lease comes back when its member closes the stream', async (t) => {
   await stream.send(CoordinationRequest.encode({ landed: [], release: [], room: 1 }))
   await nextReply(stream)
   const leased = Promise.withResolvers<CoordinationReply>()
-  const membership = served.join('other', { digest, addresses: [], ...oneChunk }, (reply) => {
+  const membership = served.join('other', { digest, addresses: [], leased: [], ...oneChunk }, (reply) => {
     if (reply.lease.length > 0) leased.resolve(reply)
   })
   membership.receive({ landed: [], release: [], room: 1 })

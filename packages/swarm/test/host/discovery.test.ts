@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { digestFromHash, digestToCid } from '@shoal/content'
 import test from 'ava'
+import type { CID } from 'multiformats/cid'
 import type { SwarmHost } from '../../dist/host/swarm-host.js'
 import {
   addressOf,
   all,
+  eventually,
   knows,
   nextPeer,
   RecordingLogger,
@@ -14,12 +16,15 @@ import {
   withoutId,
 } from './fixture.ts'
 
-/** Asks until somebody is named: announcements go out in the background. */
-async function findSomebody(host: SwarmHost, cid: ReturnType<typeof randomCid>): Promise<string[]> {
-  for (;;) {
-    const found = await all(host.discovery.find(cid))
-    if (found.length > 0) return found
-  }
+/** The tests of this file run at once: a search may take longer than it does elsewhere. */
+const timeoutMs = 10_000
+
+/** Whom a search names in the end: announcements go out in the background. */
+function findSomebody(host: SwarmHost, cid: CID, count = 1): Promise<string[]> {
+  return eventually(
+    () => all(host.discovery.find(cid, { timeoutMs })),
+    (found) => found.length >= count,
+  )
 }
 
 /** Waits until an announcement has reached somebody. */
@@ -35,7 +40,16 @@ test('a node that has just joined finds who has a blob', async (t) => {
 
   const newcomer = await startHost(t, { bootstrap: [addressOf(hosts[0])] })
   await nextPeer(newcomer, 'onPeerConnected')
-  t.deepEqual(await all(newcomer.discovery.find(cid, { timeoutMs: 2_000 })), [hosts[2].peer])
+  t.deepEqual(await all(newcomer.discovery.find(cid, { timeoutMs })), [hosts[2].peer])
+})
+
+test('a node that has just started is named by itself', async (t) => {
+  const provider = await startHost(t)
+  const cid = randomCid()
+  provider.discovery.provide(cid)
+  const newcomer = await startHost(t, { bootstrap: [addressOf(provider)] })
+  await nextPeer(newcomer, 'onPeerConnected')
+  t.deepEqual(await all(newcomer.discovery.find(cid, { timeoutMs })), [provider.peer])
 })
 
 test('who was found can be reached at once', async (t) => {
@@ -46,7 +60,7 @@ test('who was found can be reached at once', async (t) => {
   await findSomebody(first, cid)
   const newcomer = await startHost(t, { bootstrap: [addressOf(first)] })
   await nextPeer(newcomer, 'onPeerConnected')
-  for await (const peer of newcomer.discovery.find(cid)) {
+  for await (const peer of newcomer.discovery.find(cid, { timeoutMs })) {
     const stream = await newcomer.open(peer, '/test/1.0.0')
     t.is(await stream.read(), undefined)
     await stream.close()
@@ -62,8 +76,7 @@ test('all who have a blob are named, each once, and not the one who asks', async
   }
   for (const host of hosts) {
     const others = hosts.map(({ peer }) => peer).filter((peer) => peer !== host.peer)
-    let found: string[] = []
-    while (found.length < others.length) found = await all(host.discovery.find(cid))
+    const found = await findSomebody(host, cid, others.length)
     t.deepEqual(found.toSorted(), others.toSorted())
   }
 })
@@ -72,7 +85,7 @@ test('a search stops at its limit', async (t) => {
   const hosts = (await startMesh(t, 4)) as [SwarmHost, ...SwarmHost[]]
   const cid = randomCid()
   for (const { discovery } of hosts) discovery.provide(cid)
-  while ((await all(hosts[0].discovery.find(cid))).length < 3);
+  await findSomebody(hosts[0], cid, 3)
   t.is((await all(hosts[0].discovery.find(cid, { limit: 2 }))).length, 2)
   t.is((await all(hosts[0].discovery.find(cid, { limit: 0 }))).length, 0)
 })
@@ -166,6 +179,6 @@ test.serial('a provider of eight days ago still has addresses', async (t) => {
   Date.now = () => now() + 8 * 24 * 3_600_000
   const newcomer = await startHost(t, { bootstrap: [addressOf(keeper)] })
   await nextPeer(newcomer, 'onPeerConnected')
-  t.deepEqual(await all(newcomer.discovery.find(cid, { timeoutMs: 2_000 })), [provider.peer])
+  t.deepEqual(await all(newcomer.discovery.find(cid, { timeoutMs })), [provider.peer])
   t.deepEqual(await newcomer.addressesOf(provider.peer), [address])
 })

@@ -41,7 +41,19 @@ export async function startMesh(t: ExecutionContext, count: number): Promise<Swa
 /** Waits until a host has `count` peers in its routing table: connected, identified, and pinged. */
 export async function knows(host: SwarmHost, count: number): Promise<void> {
   const key = new Uint8Array(32)
-  while ((await host.closestPeers(key, count + 1)).length <= count) await sleep(5)
+  await eventually(
+    () => host.closestPeers(key, count + 1),
+    (peers) => peers.length > count,
+  )
+}
+
+/** Asks again until the answer is as wanted; for what happens in the background and tells nobody. */
+export async function eventually<T>(ask: () => Promise<T>, isWanted: (answer: T) => boolean): Promise<T> {
+  for (;;) {
+    const answer = await ask()
+    if (isWanted(answer)) return answer
+    await sleep(5)
+  }
 }
 
 export function addressOf(host: SwarmHost): string {
