@@ -48,13 +48,15 @@ export class ArrivingContent implements OpenContent {
     if (start < 0 || end > layout.size || start > end) {
       throw new InvalidInputError('RANGE_INVALID', `bytes ${start} to ${end} of ${layout.size}`)
     }
-    const given = new Map<number, Uint8Array | undefined>()
+    const given = new Map<number, Uint8Array>()
     if (layout.size === 0) await this.#verified(options)
     for (let position = start; position < end; ) {
       const index = layout.indexAt(position)
       await this.#arrived(index, options)
       if (index === layout.count - 1) this.#assertStillTrue(given)
-      given.set(index, this.#blob.source.hashOf(index))
+      const hash = this.#blob.source.hashOf(index)
+      if (hash === undefined) continue // a repair took it back just now
+      given.set(index, hash)
       const piece = { start: position, end: Math.min(end, layout.rangeOf(index).end, position + pieceBytes) }
       yield await this.#blob.source.readAt(piece, options)
       position = piece.end
@@ -88,11 +90,11 @@ export class ArrivingContent implements OpenContent {
   }
 
   /** A repair may have replaced chunks that the client already has: then it must not come to the end. */
-  #assertStillTrue(given: ReadonlyMap<number, Uint8Array | undefined>): void {
+  #assertStillTrue(given: ReadonlyMap<number, Uint8Array>): void {
     const { source } = this.#blob
     for (const [index, before] of given) {
       const now = source.hashOf(index)
-      if (before === undefined || now === undefined || Buffer.compare(before, now) !== 0) {
+      if (now === undefined || Buffer.compare(before, now) !== 0) {
         throw new DigestMismatchError(
           this.descriptor.digest,
           `other bytes in chunk ${index}, which a client was given`,

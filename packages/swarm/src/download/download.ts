@@ -24,6 +24,8 @@ import { fetchRun, upstreamFailure } from './upstream-fetch.ts'
 
 const tickMs = 250
 const providersAsked = 20
+/** When nobody is named who has the blob, so many of the connected peers are asked. */
+export const connectedPeersAsked = 32
 /** How long a peer that lied is kept out. */
 const banMs = 10 * 60_000
 /** A finished node stays a member so long, so that the coordinator can send late comers to it. */
@@ -209,6 +211,8 @@ export class Download {
         return this.#link.release(command.indexes)
       case 'fetch':
         return this.#run(this.#fetch(command.run))
+      case 'search-wider':
+        return this.#run(this.#searchWider())
       case 'finish':
         return this.#run(this.#orEnd(this.#finish()))
       case 'fail':
@@ -225,6 +229,12 @@ export class Download {
       this.#dispatch({ type: 'found', peers: [peer] })
     }
     this.#dispatch({ type: 'searched' })
+  }
+
+  async #searchWider(): Promise<void> {
+    const peers = this.#components.host.connectedPeers().slice(0, connectedPeersAsked)
+    this.#dispatch({ type: 'found', peers })
+    await this.#search()
   }
 
   async #fetch(run: { start: number; end: number }): Promise<void> {

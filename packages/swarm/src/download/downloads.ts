@@ -12,7 +12,7 @@ import {
 import { ChunkSession } from '../exchange/chunk-session.ts'
 import type { ServedBlob } from '../exchange/served-blob.ts'
 import { ArrivingContent, storedContent } from './content-reader.ts'
-import { Download, type DownloadComponents } from './download.ts'
+import { connectedPeersAsked, Download, type DownloadComponents } from './download.ts'
 
 /** Peers asked for a blob's size when neither a manifest nor upstream tells it. */
 const peersAskedForSize = 3
@@ -132,18 +132,26 @@ export class Downloads implements ContentSource {
   }
 
   async #askPeers(digest: Digest): Promise<Descriptor | undefined> {
-    const { host, onTrouble } = this.#components
+    const { host } = this.#components
     for await (const peer of host.discovery.find(digestToCid(digest), { limit: peersAskedForSize })) {
-      try {
-        const signal = AbortSignal.timeout(askForSizeTimeoutMs)
-        const session = await ChunkSession.open(host, peer, digest, { signal })
-        if (session === undefined) continue
-        session.close()
-        return { digest, size: session.holding.size, mediaType: session.holding.mediaType }
-      } catch (error) {
-        onTrouble(error as Error)
-      }
+      const told = await this.#askPeer(peer, digest)
+      if (told !== undefined) return told
     }
-    return undefined
+    const connected = host.connectedPeers().slice(0, connectedPeersAsked)
+    const answers = await Promise.all(connected.map((peer) => this.#askPeer(peer, digest)))
+    return answers.find((told) => told !== undefined)
+  }
+
+  async #askPeer(peer: string, digest: Digest): Promise<Descriptor | undefined> {
+    const { host, onTrouble } = this.#components
+    try {
+      const signal = AbortSignal.timeout(askForSizeTimeoutMs)
+      const session = await ChunkSession.open(host, peer, digest, { signal })
+      session?.close()
+      return session && { digest, size: session.holding.size, mediaType: session.holding.mediaType }
+    } catch (error) {
+      onTrouble(error as Error)
+      return undefined
+    }
   }
 }

@@ -41,6 +41,7 @@ export class DownloadPlanner {
   readonly #upstream: UpstreamPlan
   #coordinated = false
   #searched = false
+  #searchedWider = false
   #readingAt = 0
   #lastStored: number
   /** When the swarm last showed that it moves: bytes or news from a peer, a lease, a chunk. */
@@ -79,6 +80,12 @@ export class DownloadPlanner {
     )
     const reason = this.#hopeless(now)
     if (reason === undefined) return commands
+    if (!this.#searchedWider) {
+      // The DHT may not know yet what a node has that joined a moment ago.
+      this.#searchedWider = true
+      this.#searched = false
+      return [...commands, { type: 'search-wider' }]
+    }
     this.#ended = true
     return [...commands, { type: 'fail', reason }]
   }

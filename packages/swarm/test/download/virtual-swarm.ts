@@ -111,6 +111,9 @@ export class VirtualSwarm {
       case 'disconnect':
         this.#peers.delete(command.peer)
         break
+      case 'search-wider':
+        this.#later(this.#delay(100), { type: 'searched' })
+        break
       case 'cancel':
       case 'release':
         break
