@@ -29,7 +29,8 @@ test('chunks cover a blob without gap or overlap', (t) => {
       let end = 0
       for (let index = 0; index < layout.count; index++) {
         const range = layout.rangeOf(index)
-        if (range.start !== end || range.end <= range.start || layout.indexAt(range.end - 1) !== index) return false
+        if (range.start !== end || range.end <= range.start || layout.indexAt(range.end - 1) !== index)
+          return false
         end = range.end
       }
       return end === size

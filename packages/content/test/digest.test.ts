@@ -33,7 +33,10 @@ test('a hostile digest does not come back whole in the message', (t) => {
 
 test('only texts of the grammar are digests', (t) => {
   fc.assert(
-    fc.property(fc.string(), (text) => isDigest(text) === /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.test(text)),
+    fc.property(
+      fc.string(),
+      (text) => isDigest(text) === /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.test(text),
+    ),
   )
   t.pass()
 })

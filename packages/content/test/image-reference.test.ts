@@ -49,12 +49,21 @@ for (const [text, code] of [
 
 test('a canonical reference reads back as itself', (t) => {
   const component = fc.stringMatching(/^[a-z0-9]{1,8}$/)
-  const registry = fc.oneof(fc.constant('docker.io'), fc.constant('localhost:5000'), fc.constant('r.example.com'))
+  const registry = fc.oneof(
+    fc.constant('docker.io'),
+    fc.constant('localhost:5000'),
+    fc.constant('r.example.com'),
+  )
   fc.assert(
-    fc.property(registry, fc.array(component, { minLength: 2, maxLength: 4 }), component, (host, path, tag) => {
-      const text = `${host}/${path.join('/')}:${tag}`
-      return formatImageReference(parseImageReference(text)) === text
-    }),
+    fc.property(
+      registry,
+      fc.array(component, { minLength: 2, maxLength: 4 }),
+      component,
+      (host, path, tag) => {
+        const text = `${host}/${path.join('/')}:${tag}`
+        return formatImageReference(parseImageReference(text)) === text
+      },
+    ),
   )
   t.pass()
 })

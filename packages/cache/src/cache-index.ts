@@ -1,0 +1,105 @@
+import { type Descriptor, type Digest, isDigest, type TagRecord } from '@shoal/content'
+import { IndexDatabase, type Operation } from './index-database.ts'
+import { type BlobRow, blobRow, bytesRow, numberRow, tagRow } from './row.ts'
+import { Table } from './table.ts'
+
+/** Of SHA-256, in which every chunk is vouched for. */
+export const chunkHashBytes = 32
+
+/** A chunk that an earlier owner of a partial blob marked as held. */
+export interface ChunkMark {
+  readonly index: number
+  /** Undefined when the row is damaged. */
+  readonly hash: Uint8Array | undefined
+}
+
+/** What the cache knows, as rows of LevelDB. A row says that bytes were written, the files hold them. */
+export class CacheIndex {
+  readonly #db: IndexDatabase
+  readonly meta: Table<number>
+  /** Complete blobs. */
+  readonly blobs: Table<BlobRow>
+  /** Chunk hashes of complete blobs, one after the other: apart from `blobs`, so that a listing does not read them. */
+  readonly hashes: Table<Uint8Array>
+  readonly partials: Table<BlobRow>
+  /** Chunks of partial blobs: `<digest>/<index in hex>`, so those of one blob are one range in order. */
+  readonly chunks: Table<Uint8Array>
+  /** When a complete blob was last opened, in milliseconds since the epoch. */
+  readonly uses: Table<number>
+  readonly descriptors: Table<BlobRow>
+  readonly tags: Table<TagRecord>
+
+  constructor(db: IndexDatabase) {
+    this.#db = db
+    this.meta = new Table(db, 'meta', numberRow)
+    this.blobs = new Table(db, 'blob', blobRow)
+    this.hashes = new Table(db, 'hashes', bytesRow)
+    this.partials = new Table(db, 'partial', blobRow)
+    this.chunks = new Table(db, 'chunk', bytesRow)
+    this.uses = new Table(db, 'use', numberRow)
+    this.descriptors = new Table(db, 'descriptor', blobRow)
+    this.tags = new Table(db, 'tag', tagRow)
+  }
+
+  static async open(path: string): Promise<CacheIndex> {
+    return new CacheIndex(await IndexDatabase.open(path))
+  }
+
+  /** See {@link IndexDatabase.commit}. */
+  commit(operations: readonly Operation[], options?: { sync?: boolean }): Promise<void> {
+    return this.#db.commit(operations, options)
+  }
+
+  close(): Promise<void> {
+    return this.#db.close()
+  }
+
+  async *listBlobs(): AsyncGenerator<Descriptor> {
+    for await (const [key, row] of this.blobs.entries()) {
+      if (isDigest(key) && row !== undefined) yield { digest: key, ...row }
+    }
+  }
+
+  /** Chunks marked as held, in order. */
+  async *marks(digest: Digest): AsyncGenerator<ChunkMark> {
+    for await (const [key, hash] of this.chunks.entries(`${digest}/`)) {
+      const index = key.slice(digest.length + 1)
+      if (chunkIndexPattern.test(index)) yield { index: Number.parseInt(index, 16), hash }
+    }
+  }
+
+  mark(digest: Digest, index: number, hash: Uint8Array): Operation {
+    return this.chunks.put(chunkKey(digest, index), hash)
+  }
+
+  unmark(digest: Digest, index: number): Operation {
+    return this.chunks.del(chunkKey(digest, index))
+  }
+
+  /** A blob's file is in place and verified: all that was kept while it was partial becomes one row. */
+  async publish({ digest, size, mediaType }: Descriptor, hashes: Uint8Array): Promise<void> {
+    const operations = [this.blobs.put(digest, { size, mediaType }), this.hashes.put(digest, hashes)]
+    await this.commit([...operations, ...(await this.#partialRows(digest))], { sync: true })
+  }
+
+  async removeBlob(digest: Digest): Promise<void> {
+    await this.commit([this.blobs.del(digest), this.hashes.del(digest), this.uses.del(digest)])
+  }
+
+  async removePartial(digest: Digest): Promise<void> {
+    await this.commit(await this.#partialRows(digest))
+  }
+
+  async #partialRows(digest: Digest): Promise<Operation[]> {
+    const operations = [this.partials.del(digest)]
+    for await (const key of this.chunks.keys(`${digest}/`)) operations.push(this.chunks.del(key))
+    return operations
+  }
+}
+
+/** Eight hex digits keep the order of 32-bit numbers. */
+const chunkIndexPattern = /^[0-9a-f]{8}$/
+
+function chunkKey(digest: Digest, index: number): string {
+  return `${digest}/${index.toString(16).padStart(8, '0')}`
+}

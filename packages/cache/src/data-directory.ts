@@ -1,0 +1,170 @@
+import { constants } from 'node:fs'
+import { access, lstat, mkdir, open, opendir, rm, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import {
+  type Digest,
+  type DigestAlgorithm,
+  digestAlgorithm,
+  digestHex,
+  isDigest,
+  parseDigest,
+} from '@shoal/content'
+import { errorCode, storeError } from './store-errors.ts'
+
+const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512']
+
+type Kind = 'blobs' | 'partial'
+
+/** Something under the name of a digest. `size` is undefined when it is not a regular file. */
+export interface DigestFile {
+  readonly digest: Digest
+  readonly size: number | undefined
+}
+
+/** Where things are: the index, complete blobs (laid out as in an OCI image layout) and partial ones. */
+export class DataDirectory {
+  readonly path: string
+
+  private constructor(path: string) {
+    this.path = path
+  }
+
+  /**
+   * Creates what is missing.
+   *
+   * @throws StoreError `not-writable`, `disk-full`
+   */
+  static async prepare(path: string): Promise<DataDirectory> {
+    const directory = new DataDirectory(resolve(path))
+    try {
+      for (const each of directory.#directories()) {
+        await makeDirectory(each)
+        await access(each, constants.R_OK | constants.W_OK | constants.X_OK)
+      }
+      await directory.#checkOneFileSystem()
+    } catch (cause) {
+      throw storeError(`preparing data directory ${directory.path}`, cause, 'not-writable')
+    }
+    return directory
+  }
+
+  get index(): string {
+    return join(this.path, 'index')
+  }
+
+  blob(digest: Digest): string {
+    return this.#file('blobs', digest)
+  }
+
+  partial(digest: Digest): string {
+    return this.#file('partial', digest)
+  }
+
+  /** What lies among the complete blobs. Names that are no digest are not ours, and left alone. */
+  blobFiles(): AsyncIterable<DigestFile> {
+    return this.#files('blobs')
+  }
+
+  partialFiles(): AsyncIterable<DigestFile> {
+    return this.#files('partial')
+  }
+
+  /** Size of a complete blob's file, or undefined when there is no regular file. */
+  async blobSize(digest: Digest): Promise<number | undefined> {
+    return regularFileSize(this.blob(digest))
+  }
+
+  async removeBlob(digest: Digest): Promise<void> {
+    await this.#remove(this.blob(digest))
+  }
+
+  async removePartial(digest: Digest): Promise<void> {
+    await this.#remove(this.partial(digest))
+  }
+
+  /** Makes the names of an algorithm's complete blobs survive a power loss. */
+  async syncBlobNames(algorithm: DigestAlgorithm): Promise<void> {
+    const handle = await open(join(this.path, 'blobs', algorithm), 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  }
+
+  async #remove(path: string): Promise<void> {
+    try {
+      await rm(path, { recursive: true, force: true })
+    } catch (cause) {
+      throw storeError(`removing ${path}`, cause, 'not-writable')
+    }
+  }
+
+  /** Parses again what the type promises: this is the last place that can keep a path inside the directory. */
+  #file(kind: Kind, digest: Digest): string {
+    const checked = parseDigest(digest)
+    return join(this.path, kind, digestAlgorithm(checked), digestHex(checked))
+  }
+
+  async *#files(kind: Kind): AsyncGenerator<DigestFile> {
+    for (const algorithm of algorithms) {
+      const parent = join(this.path, kind, algorithm)
+      for await (const entry of await opendir(parent)) {
+        const digest = `${algorithm}:${entry.name}`
+        if (isDigest(digest)) yield { digest, size: await regularFileSize(join(parent, entry.name)) }
+      }
+    }
+  }
+
+  *#directories(): Generator<string> {
+    yield this.path
+    yield this.index
+    for (const kind of ['blobs', 'partial']) {
+      for (const algorithm of algorithms) yield join(this.path, kind, algorithm)
+    }
+  }
+
+  /** A finished blob is renamed into place, which works inside one file system only. */
+  async #checkOneFileSystem(): Promise<void> {
+    for (const algorithm of algorithms) {
+      const [blobs, partial] = await Promise.all([
+        stat(join(this.path, 'blobs', algorithm)),
+        stat(join(this.path, 'partial', algorithm)),
+      ])
+      if (blobs.dev !== partial.dev) throw new Error('blobs and partial are on different file systems')
+    }
+  }
+}
+
+async function regularFileSize(path: string): Promise<number | undefined> {
+  try {
+    const stats = await lstat(path)
+    return stats.isFile() ? stats.size : undefined
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw storeError(`looking at ${path}`, error, 'unreadable')
+  }
+}
+
+/**
+ * `mkdir -p`. Not `mkdir({ recursive: true })`: below /proc that never returns (Node 24), because there the
+ * parent exists and creating the child still fails with ENOENT.
+ */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await makeLeaf(path)
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeDirectory(dirname(path))
+    await makeLeaf(path)
+  }
+}
+
+async function makeLeaf(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+    if (!(await stat(path)).isDirectory()) throw new Error(`${path} is not a directory`, { cause: error })
+  }
+}

@@ -1,0 +1,38 @@
+import type { Descriptor, Digest, MetadataStore, Repository, TagRecord } from '@shoal/content'
+import type { CacheIndex } from './cache-index.ts'
+
+/** Tags and descriptors as rows of the index. A damaged row counts as absent. */
+export class LevelMetadataStore implements MetadataStore {
+  readonly #index: CacheIndex
+
+  constructor(index: CacheIndex) {
+    this.#index = index
+  }
+
+  getTag(repository: Repository, tag: string): Promise<TagRecord | undefined> {
+    return this.#index.tags.get(tagKey(repository, tag))
+  }
+
+  async putTag(repository: Repository, tag: string, { descriptor, resolvedAt }: TagRecord): Promise<void> {
+    const { digest, size, mediaType } = descriptor
+    const record = { descriptor: { digest, size, mediaType }, resolvedAt }
+    await this.#index.commit([this.#index.tags.put(tagKey(repository, tag), record)])
+  }
+
+  async getDescriptor(digest: Digest): Promise<Descriptor | undefined> {
+    const row = await this.#index.descriptors.get(digest)
+    return row && { digest, ...row }
+  }
+
+  async putDescriptors(descriptors: readonly Descriptor[]): Promise<void> {
+    const rows = descriptors.map(({ digest, size, mediaType }) =>
+      this.#index.descriptors.put(digest, { size, mediaType }),
+    )
+    if (rows.length > 0) await this.#index.commit(rows)
+  }
+}
+
+/** JSON, because no two lists of strings have the same text, whatever characters are in them. */
+function tagKey({ registry, name }: Repository, tag: string): string {
+  return JSON.stringify([registry, name, tag])
+}

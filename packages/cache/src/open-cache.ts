@@ -1,0 +1,139 @@
+import { rm } from 'node:fs/promises'
+import { type BlobStore, type MetadataStore, StoreError } from '@shoal/content'
+import { FileBlobStore } from './blob-store.ts'
+import { CacheIndex } from './cache-index.ts'
+import { DataDirectory } from './data-directory.ts'
+import { LastUse } from './last-use.ts'
+import { LevelMetadataStore } from './metadata-store.ts'
+import { type Recovery, recover } from './recover.ts'
+import { errorCode } from './store-errors.ts'
+
+export interface CacheInit {
+  /** Created if it does not exist. Belongs to one process at a time. */
+  readonly dataDir: string
+  /** Milliseconds since the epoch. @default Date.now */
+  readonly now?: () => number
+  /** Gives up the opening, which takes long only when many blobs must be hashed again. */
+  readonly signal?: AbortSignal
+}
+
+export interface Cache {
+  readonly blobs: BlobStore
+  readonly metadata: MetadataStore
+  readonly recovery: CacheRecovery
+  /** Closes every blob that is still open, then the index. */
+  stop(): Promise<void>
+}
+
+/** What opening had to put right, for the log. Nothing, after a clean stop. */
+export interface CacheRecovery extends Recovery {
+  /** The index was damaged beyond reading, and was made anew from the blobs. Tags and partial blobs are lost. */
+  readonly indexRebuilt: boolean
+}
+
+/** Of what lies in the data directory. A change that an older Shoal would misread takes the next number. */
+const formatVersion = 1
+
+interface Opened {
+  readonly index: CacheIndex
+  readonly recovery: Recovery
+}
+
+/**
+ * Opens the content store.
+ *
+ * @throws StoreError `not-writable` for a directory that can't be written, is in use by another process or
+ *   was written by a newer Shoal; `disk-full`; `unreadable`
+ */
+export async function openCache(init: CacheInit): Promise<Cache> {
+  const { now = Date.now, signal } = init
+  signal?.throwIfAborted()
+  const directory = await DataDirectory.prepare(init.dataDir)
+  const { index, recovery } = await openOrRebuild(directory, signal)
+  const lastUse = new LastUse(index, now)
+  const blobs = new FileBlobStore({ directory, index, lastUse })
+  let stopped: Promise<void> | undefined
+  const stop = async (): Promise<void> => {
+    try {
+      await blobs.stop()
+    } finally {
+      await lastUse.stop()
+      await index.close()
+    }
+  }
+  return {
+    blobs,
+    metadata: new LevelMetadataStore(index),
+    recovery,
+    stop() {
+      stopped ??= stop()
+      return stopped
+    },
+  }
+}
+
+/** A damaged index costs tags and partial blobs. Complete blobs prove by their content what they are. */
+async function openOrRebuild(
+  directory: DataDirectory,
+  signal: AbortSignal | undefined,
+): Promise<{ index: CacheIndex; recovery: CacheRecovery }> {
+  try {
+    const { index, recovery } = await openIndex(directory, signal)
+    return { index, recovery: { ...recovery, indexRebuilt: false } }
+  } catch (error) {
+    if (!isCorruption(error)) throw indexError(directory, error)
+  }
+  await rm(directory.index, { recursive: true })
+  await DataDirectory.prepare(directory.path)
+  try {
+    const { index, recovery } = await openIndex(directory, signal)
+    return { index, recovery: { ...recovery, indexRebuilt: true } }
+  } catch (error) {
+    throw indexError(directory, error)
+  }
+}
+
+async function openIndex(directory: DataDirectory, signal: AbortSignal | undefined): Promise<Opened> {
+  const index = await CacheIndex.open(directory.index)
+  try {
+    await checkVersion(directory, index)
+    return { index, recovery: await recover({ directory, index, signal }) }
+  } catch (error) {
+    await index.close()
+    throw error
+  }
+}
+
+async function checkVersion(directory: DataDirectory, index: CacheIndex): Promise<void> {
+  const version = (await index.meta.get('version')) ?? formatVersion
+  if (version > formatVersion) {
+    throw new StoreError(
+      'not-writable',
+      `data directory ${directory.path} was written by a newer Shoal (version ${version}, this one knows ${formatVersion}): upgrade Shoal, or choose another data directory`,
+    )
+  }
+  await index.commit([index.meta.put('version', formatVersion)])
+}
+
+function indexError(directory: DataDirectory, cause: unknown): unknown {
+  const code = errorCode(cause)
+  if (code === 'LEVEL_LOCKED') {
+    return new StoreError(
+      'not-writable',
+      `data directory ${directory.path} is in use by another process: stop it, or choose another data directory`,
+      { cause },
+    )
+  }
+  if (!code?.startsWith('LEVEL_')) return cause
+  const why = cause instanceof Error ? cause.message : code
+  return new StoreError(
+    'unreadable',
+    `opening the index ${directory.index} failed: ${why}; if that does not pass, delete that directory, and it is made anew from the blobs`,
+    { cause },
+  )
+}
+
+function isCorruption(error: unknown): boolean {
+  const cause = error instanceof StoreError ? error.cause : error
+  return errorCode(cause) === 'LEVEL_CORRUPTION'
+}

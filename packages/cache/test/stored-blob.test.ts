@@ -1,0 +1,163 @@
+import { readFile, truncate, writeFile } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
+import { type Digest, InvalidInputError, type StoredBlob, StoreError } from '@shoal/content'
+import test, { type ExecutionContext } from 'ava'
+import { chunkLength, fileOf, makeBlob, makeCache, open, sha256, store, type TestBlob } from './fixture.ts'
+
+const blob = makeBlob(6 * chunkLength + 1)
+
+async function openStored(t: ExecutionContext, of: TestBlob = blob) {
+  const { cache, dataDir } = await makeCache(t)
+  await store(cache, of)
+  return { cache, dataDir, stored: present(await cache.blobs.open(of.descriptor.digest)) }
+}
+
+function present(stored: StoredBlob | undefined): StoredBlob {
+  if (stored === undefined) throw new Error('the blob is not in the cache')
+  return stored
+}
+
+test('a blob that is not there is undefined', async (t) => {
+  const { cache } = await makeCache(t)
+  t.is(await cache.blobs.open(blob.descriptor.digest), undefined)
+  t.false(await cache.blobs.has(blob.descriptor.digest))
+})
+
+test('a digest that would leave the data directory is refused', async (t) => {
+  const { cache } = await makeCache(t)
+  const digest = 'sha256:../../../../etc/passwd' as Digest
+  for (const attempt of [
+    () => cache.blobs.open(digest),
+    () => cache.blobs.openPartial({ ...blob.descriptor, digest }),
+    () => cache.blobs.delete(digest),
+  ]) {
+    await t.throwsAsync(attempt, { instanceOf: InvalidInputError, code: 'DIGEST_INVALID' })
+  }
+})
+
+test('a stored blob has the descriptor under which it was filled, and every chunk', async (t) => {
+  const { stored } = await openStored(t)
+  t.deepEqual(stored.descriptor, blob.descriptor)
+  t.true(stored.held.isComplete)
+})
+
+test('it has the hash of every chunk, also after a restart', async (t) => {
+  const { cache, dataDir } = await openStored(t)
+  await cache.stop()
+  const stored = present(await (await open(t, dataDir)).blobs.open(blob.descriptor.digest))
+  for (let index = 0; index < blob.layout.count; index++) {
+    t.deepEqual(Buffer.from(stored.hashOf(index) ?? []), blob.hash(index))
+  }
+  t.is(stored.hashOf(blob.layout.count), undefined)
+})
+
+test('its file lies where an OCI image layout has it', async (t) => {
+  const { dataDir } = await openStored(t)
+  t.deepEqual(
+    await readFile(`${dataDir}/blobs/sha256/${blob.descriptor.digest.slice('sha256:'.length)}`),
+    blob.bytes,
+  )
+})
+
+test('it streams in pieces of at most 256 KiB', async (t) => {
+  const { stored } = await openStored(t)
+  const pieces = await Array.fromAsync(stored.stream())
+  t.true(Buffer.concat(pieces).equals(blob.bytes))
+  t.true(pieces.every(({ length }) => length > 0 && length <= 256 * 1024))
+})
+
+for (const [start, end] of [
+  [0, 0],
+  [0, 1],
+  [chunkLength - 1, chunkLength + 1],
+  [100, blob.bytes.length],
+  [blob.bytes.length, blob.bytes.length],
+] as const) {
+  test(`it streams and reads the bytes ${start} to ${end}`, async (t) => {
+    const { stored } = await openStored(t)
+    const expected = blob.bytes.subarray(start, end)
+    t.true(Buffer.concat(await Array.fromAsync(stored.stream({ start, end }))).equals(expected))
+    t.true(Buffer.from(await stored.readAt({ start, end })).equals(expected))
+  })
+}
+
+test('a range past the end is refused', async (t) => {
+  const { stored } = await openStored(t)
+  const range = { start: 0, end: blob.bytes.length + 1 }
+  await t.throwsAsync(stored.readAt(range), { instanceOf: InvalidInputError })
+  await t.throwsAsync(Array.fromAsync(stored.stream(range)), { instanceOf: InvalidInputError })
+})
+
+test('a stream reads no further than its reader', async (t) => {
+  const { stored, dataDir } = await openStored(t)
+  const stream = stored.stream()[Symbol.asyncIterator]()
+  await stream.next()
+  await setImmediate()
+  await truncate(fileOf(dataDir, 'blobs', blob), 256 * 1024) // had it read on, it would not notice
+  const error = await t.throwsAsync(async () => stream.next(), { instanceOf: StoreError })
+  t.is(error.fault, 'unreadable')
+})
+
+test('an abort ends a stream', async (t) => {
+  const { stored } = await openStored(t)
+  const abort = new AbortController()
+  const stream = stored.stream(undefined, { signal: abort.signal })[Symbol.asyncIterator]()
+  await stream.next()
+  abort.abort(new Error('enough'))
+  await t.throwsAsync(async () => stream.next(), { message: 'enough' })
+})
+
+test('a stream that its reader leaves can be had again', async (t) => {
+  const { stored } = await openStored(t)
+  for await (const piece of stored.stream()) {
+    t.is(piece.length, 256 * 1024)
+    break
+  }
+  t.true(Buffer.concat(await Array.fromAsync(stored.stream())).equals(blob.bytes))
+})
+
+test('what is read stays as it is when more is read', async (t) => {
+  const { stored } = await openStored(t)
+  const first = await stored.readAt(blob.layout.rangeOf(0))
+  await stored.readAt(blob.layout.rangeOf(1))
+  t.true(Buffer.from(first).equals(blob.chunk(0)))
+})
+
+test('an open blob stays readable after it was deleted', async (t) => {
+  const { cache, stored } = await openStored(t)
+  await cache.blobs.delete(blob.descriptor.digest)
+  t.is(await cache.blobs.open(blob.descriptor.digest), undefined)
+  t.true(Buffer.concat(await Array.fromAsync(stored.stream())).equals(blob.bytes))
+})
+
+test('a closed blob can not be read, and close can be repeated', async (t) => {
+  const { stored } = await openStored(t)
+  await stored.close()
+  await stored.close()
+  for (const attempt of [() => stored.readAt({ start: 0, end: 1 }), () => Array.fromAsync(stored.stream())]) {
+    const error = await t.throwsAsync<StoreError>(attempt, { instanceOf: StoreError })
+    t.is(error.fault, 'closed')
+  }
+})
+
+test('a file cut short while it is open is an error, never fewer bytes', async (t) => {
+  const { stored, dataDir } = await openStored(t)
+  await truncate(fileOf(dataDir, 'blobs', blob), chunkLength)
+  const error = await t.throwsAsync(stored.readAt({ start: chunkLength - 1, end: chunkLength + 1 }), {
+    instanceOf: StoreError,
+  })
+  t.is(error.fault, 'unreadable')
+})
+
+test('a chunk that the disk changed does not have its hash', async (t) => {
+  const { stored, dataDir } = await openStored(t)
+  const changed = Buffer.from(blob.bytes)
+  changed.writeUInt8(changed.readUInt8(10) ^ 1, 10)
+  await writeFile(fileOf(dataDir, 'blobs', blob), changed)
+  t.notDeepEqual(sha256(await stored.readAt(blob.layout.rangeOf(0))), Buffer.from(stored.hashOf(0) ?? []))
+})
+
+test('an empty blob streams nothing', async (t) => {
+  const { stored } = await openStored(t, makeBlob(0))
+  t.deepEqual(await Array.fromAsync(stored.stream()), [])
+})
