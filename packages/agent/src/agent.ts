@@ -1,0 +1,195 @@
+import { openCache } from '@shoal/cache'
+import { type BlobStore, InvalidInputError, type MetadataStore, type Origin } from '@shoal/content'
+import { createRegistry, type RegistryEvent } from '@shoal/registry'
+import { createSwarm, type Swarm } from '@shoal/swarm'
+import { createOrigin } from '@shoal/upstream'
+import { type AdminServer, startAdminServer } from './admin-server.ts'
+import type { AgentState, AgentStatus } from './agent-status.ts'
+import { Closers } from './closers.ts'
+import { ownClusterSecret, warnOfReadableSecret } from './cluster-secret-file.ts'
+import type { AgentConfig } from './config/load-config.ts'
+import { ConfigurationError } from './config/problems.ts'
+import { prepareDataDir } from './data-dir.ts'
+import type { Logger } from './logging.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { listenFault } from './readable-fault.ts'
+import { StartError } from './start-error.ts'
+import { TransferLedger } from './transfer-ledger.ts'
+import { version } from './version.ts'
+
+/** How long each part may take to close, in milliseconds. Together less than the 10 s that SIGTERM allows. */
+const closeMs = { registry: 5_000, swarm: 2_000, origin: 500, cache: 1_500, admin: 500 }
+/** How long clients may go on with what they read when the agent is told to stop, in milliseconds. */
+const drainTimeoutMs = 4_000
+
+/** Where an agent can be reached, as bound: port 0 has become a real one. */
+export interface AgentAddresses {
+  readonly registry: string
+  readonly admin: string
+  /** Multiaddrs with the peer id, ready for `--bootstrap`. */
+  readonly swarm: readonly string[]
+}
+
+/** One node: cache, origin, swarm and registry shim joined, with the books and the admin listener beside them. */
+export class Agent {
+  readonly #config: AgentConfig
+  readonly #log: Logger
+  readonly #closers: Closers
+  readonly #ledger: TransferLedger
+  readonly #metrics: Metrics
+  #state: AgentState = 'starting'
+  #swarm: Swarm | undefined
+  #addresses: AgentAddresses | undefined
+  #stopping: Promise<void> | undefined
+
+  private constructor(config: AgentConfig, log: Logger) {
+    this.#config = config
+    this.#log = log
+    this.#closers = new Closers(log)
+    this.#ledger = new TransferLedger(log)
+    this.#metrics = createMetrics(() => this.#swarm?.connectedPeers().length ?? 0)
+  }
+
+  /**
+   * Opens every part, or none: what was opened is closed again when a later one fails.
+   *
+   * @throws StartError or StoreError with one line that says what to do; ConfigurationError for a secret that could
+   *   be guessed, and whatever else a part finds wrong with its settings
+   */
+  static async start(config: AgentConfig, log: Logger): Promise<Agent> {
+    const agent = new Agent(config, log)
+    try {
+      await agent.#open()
+      return agent
+    } catch (error) {
+      await agent.stop()
+      throw agent.#blame(error)
+    }
+  }
+
+  get addresses(): AgentAddresses {
+    if (this.#addresses === undefined) throw new StartError('the agent has no addresses before it started')
+    return this.#addresses
+  }
+
+  status(): AgentStatus {
+    return {
+      version,
+      state: this.#state,
+      peer: this.#swarm?.peer ?? '',
+      addresses: this.#swarm?.addresses() ?? [],
+      peers: this.#swarm?.connectedPeers() ?? [],
+      transfers: this.#ledger.totals,
+      downloads: this.#swarm?.downloads() ?? [],
+    }
+  }
+
+  /** Lets clients finish, then closes every part in reverse order. Idempotent; takes less than 10 s. */
+  stop(): Promise<void> {
+    this.#state = 'stopping'
+    this.#stopping ??= this.#closers.closeAll()
+    return this.#stopping
+  }
+
+  async #open(): Promise<void> {
+    const { settings, upstreams, nameOf } = this.#config
+    await prepareDataDir(settings.dataDir, nameOf)
+    const clusterSecret = await this.#clusterSecret()
+    const admin = await this.#openAdmin()
+
+    const cache = await openCache({ dataDir: settings.dataDir })
+    this.#closers.add('cache', closeMs.cache, () => cache.stop())
+    this.#log.debug({ ...cache.recovery }, 'cache opened')
+    const origin = createOrigin({ upstreams: [...upstreams], only: settings.upstreams.only })
+    this.#closers.add('origin', closeMs.origin, () => origin.stop())
+    const { blobs, metadata } = cache
+    const swarm = await this.#openSwarm({ blobs, metadata, origin }, clusterSecret)
+    const registry = await this.#openRegistry({ metadata, origin }, swarm)
+
+    this.#addresses = { registry, admin: hostPort(admin.address), swarm: swarm.addresses() }
+    this.#state = 'ready'
+  }
+
+  async #clusterSecret(): Promise<string> {
+    const { settings, clusterSecret } = this.#config
+    if (clusterSecret === undefined) return ownClusterSecret(settings.dataDir, this.#log)
+    await warnOfReadableSecret(settings.cluster.secretFile ?? '', this.#log)
+    return clusterSecret
+  }
+
+  /** Opened first, so that a probe can see a start that takes long. */
+  async #openAdmin(): Promise<AdminServer> {
+    const { listen } = this.#config.settings.admin
+    const components = { status: () => this.status(), metrics: this.#metrics.registry }
+    const admin = await this.#bind('admin.listen', listen, () => startAdminServer(components, listen))
+    this.#closers.add('admin', closeMs.admin, () => admin.stop())
+    return admin
+  }
+
+  async #openSwarm(
+    stores: { blobs: BlobStore; metadata: MetadataStore; origin: Origin },
+    clusterSecret: string,
+  ): Promise<Swarm> {
+    const { listen, announce, bootstrap } = this.#config.settings.swarm
+    const { dataDir } = this.#config.settings
+    const components = {
+      ...stores,
+      onEvent: (event: Parameters<TransferLedger['record']>[0]) => {
+        this.#ledger.record(event)
+        this.#metrics.record(event)
+      },
+      logger: this.#log,
+    }
+    const init = { listen, announce, bootstrap, clusterSecret, dataDir }
+    const swarm = await this.#bind('swarm.listen', listen.join(', '), () => createSwarm(components, init))
+    this.#closers.add('swarm', closeMs.swarm, () => swarm.stop())
+    this.#swarm = swarm
+    return swarm
+  }
+
+  async #openRegistry(stores: { metadata: MetadataStore; origin: Origin }, swarm: Swarm): Promise<string> {
+    const { listen } = this.#config.settings.registry
+    const { content, tagHints } = swarm
+    const components = {
+      ...stores,
+      content,
+      tagHints,
+      onEvent: (event: RegistryEvent) => this.#served(event),
+    }
+    const registry = createRegistry(components, { listen, drainTimeoutMs })
+    await this.#bind('registry.listen', listen, () => registry.start())
+    this.#closers.add('registry', closeMs.registry, () => registry.stop())
+    return hostPort(registry.address)
+  }
+
+  #served(event: RegistryEvent): void {
+    const { type, ...fields } = event
+    if (type === 'request') this.#metrics.recordRequest(event)
+    if (type === 'request') this.#log.debug(fields, 'request served')
+    else this.#log.warn({ operation: event.operation, err: event.error }, 'served, but not as it should be')
+  }
+
+  /** Names the address and its setting when it can't be listened on. */
+  async #bind<Result>(path: string, address: string, open: () => Promise<Result>): Promise<Result> {
+    try {
+      return await open()
+    } catch (cause) {
+      const fault = listenFault(cause)
+      if (fault === undefined) throw cause
+      const name = this.#config.nameOf(path)
+      throw new StartError(`can't listen on ${address} (${name}): ${fault}`, { cause })
+    }
+  }
+
+  /** What the parts find wrong with their settings is the configuration's fault, which names the place. */
+  #blame(error: unknown): unknown {
+    if (!(error instanceof InvalidInputError)) return error
+    const isSecret = error.code === 'CLUSTER_SECRET_INVALID'
+    const name = isSecret ? `${this.#config.nameOf('cluster.secretFile')}: ` : ''
+    return new ConfigurationError([`${name}${error.message}`], { cause: error })
+  }
+}
+
+function hostPort({ host, port }: { host: string; port: number }): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+import './runtime-flags.ts'
+import { Command, CommanderError } from 'commander'
+import { addAgentCommand } from './commands/agent-command.ts'
+import { addDemoCommand } from './commands/demo-command.ts'
+import { exitCodes, exitWith } from './commands/exit.ts'
+import { addVersionCommand } from './commands/version-command.ts'
+
+/** The `shoal` command. What it prints for people goes to standard error, so that output can be piped. */
+const program = new Command('shoal')
+  .description('A peer-to-peer layer cache for container clusters')
+  .showSuggestionAfterError()
+  .exitOverride()
+  .configureOutput({
+    // One line, named like every other error line of ours.
+    outputError: (text, write) => write(text.replace(/^error: /, 'shoal: ').replace('\n(', ' (')),
+  })
+for (const add of [addAgentCommand, addDemoCommand, addVersionCommand]) add(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCodes.configuration
+  else exitWith(error)
+}

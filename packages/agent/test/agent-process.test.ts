@@ -1,0 +1,63 @@
+import test from 'ava'
+import { AgentProcess } from '../dist/demo/agent-process.js'
+import { DemoError } from '../dist/demo/demo-error.js'
+import { SwarmOfAgents } from '../dist/demo/swarm-of-agents.js'
+import { anyPorts } from './cli.ts'
+import { temporaryDirectory, writeTree } from './fixture.ts'
+
+test.serial('an agent that does not start is an error with the end of its log', async (t) => {
+  const flags = [...anyPorts, '--data-dir', '/dev/null/x']
+  await t.throwsAsync(AgentProcess.start({ name: 'node 7', flags }), {
+    instanceOf: DemoError,
+    message:
+      /^node 7 failed: it exited with status 1; the end of its log:\n {4}shoal: can't use the data directory/,
+  })
+})
+
+test.serial('an agent that is ready tells its addresses and its status', async (t) => {
+  const flags = [...anyPorts, '--data-dir', await temporaryDirectory(t)]
+  const agent = await AgentProcess.start({ name: 'node 1', flags })
+  t.teardown(() => agent.stop())
+  t.regex(agent.addresses.registry, /^127\.0\.0\.1:\d+$/)
+  t.is((await agent.status()).state, 'ready')
+})
+
+test.serial('an agent that was not told to end is reported, one that was is not', async (t) => {
+  const start = async (name: string) => {
+    const agent = await AgentProcess.start({
+      name,
+      flags: [...anyPorts, '--data-dir', await temporaryDirectory(t)],
+    })
+    t.teardown(() => agent.stop())
+    return agent
+  }
+  const [stopped, killed] = [await start('node 1'), await start('node 2')]
+  const deaths: string[] = []
+  stopped.onDeath((error) => deaths.push(error.message))
+  await stopped.stop()
+  const died = new Promise<DemoError>((resolve) => killed.onDeath(resolve))
+  process.kill(killed.pid, 'SIGKILL')
+  t.regex((await died).message, /^node 2 failed: it was ended by SIGKILL/)
+  t.deepEqual(deaths, [])
+})
+
+test.serial('an abort ends an agent that is starting', async (t) => {
+  const controller = new AbortController()
+  const flags = [...anyPorts, '--data-dir', await temporaryDirectory(t)]
+  const starting = AgentProcess.start({ name: 'node 1', flags }, { signal: controller.signal })
+  controller.abort()
+  await t.throwsAsync(starting, { name: 'AbortError' })
+})
+
+test.serial('a swarm of which one node can not start leaves none behind', async (t) => {
+  // Its data directory can't be made: the name is taken.
+  const workDir = await writeTree(await temporaryDirectory(t), { 'node-2': 'a file' })
+  const started: AgentProcess[] = []
+  const upstream = 'demo.registry=http://127.0.0.1:1'
+  await t.throwsAsync(
+    SwarmOfAgents.start({ nodes: 2, workDir, upstream, onReady: (node) => started.push(node) }),
+    { message: /node-2/ },
+  )
+  t.is(started.length, 1)
+  for (const node of started) await t.throwsAsync(node.status(), { message: /nobody answers/ })
+})

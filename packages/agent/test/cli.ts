@@ -1,0 +1,95 @@
+import { once } from 'node:events'
+import { createInterface, type Interface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { ExecutionContext } from 'ava'
+import { execa, type ResultPromise } from 'execa'
+import type { AgentAddresses } from '../dist/agent.js'
+import type { LogLine } from './fixture.ts'
+
+export const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
+
+/** Long enough for two cores that are busy with other tests; a command that hangs fails by it. */
+const deadlineMs = 60_000
+
+export interface Ended {
+  readonly status: number | undefined
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a command that ends by itself. */
+export async function shoal(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<Ended> {
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [cli, ...args], {
+    reject: false,
+    timeout: deadlineMs,
+    env: environment,
+  })
+  return { status: exitCode, stdout, stderr }
+}
+
+export interface RunningAgent {
+  readonly process: ResultPromise<{ reject: false }>
+  readonly addresses: AgentAddresses
+  readonly lines: LogLine[]
+  readonly reader: Interface
+  ended(): Promise<Ended>
+}
+
+/** Free ports on loopback. */
+export const anyPorts = [
+  ...['--registry-listen', '127.0.0.1:0'],
+  ...['--admin-listen', '127.0.0.1:0'],
+  ...['--swarm-listen', '/ip4/127.0.0.1/tcp/0'],
+]
+
+/** Starts `shoal agent` and waits until it is ready. It ends with the test. */
+export function startAgent(t: ExecutionContext, ...flags: string[]): Promise<RunningAgent> {
+  return startAgentIn(t, {}, flags)
+}
+
+/** The same with further environment variables. */
+export async function startAgentIn(
+  t: ExecutionContext,
+  environment: Record<string, string>,
+  flags: readonly string[],
+): Promise<RunningAgent> {
+  const child = execa(process.execPath, [cli, 'agent', ...anyPorts, ...flags], {
+    reject: false,
+    timeout: deadlineMs,
+    env: environment,
+    // A test that ends an agent sees how it ends by itself.
+    forceKillAfterDelay: false,
+  })
+  t.teardown(async () => {
+    child.kill('SIGKILL')
+    await child
+  })
+  const ended = async (): Promise<Ended> => {
+    const { exitCode, stdout, stderr } = await child
+    return { status: exitCode, stdout: String(stdout), stderr: String(stderr) }
+  }
+  const agent: Omit<RunningAgent, 'addresses'> = {
+    process: child,
+    lines: [],
+    reader: createInterface({ input: child.stdout }),
+    ended,
+  }
+  agent.reader.on('line', (line) => agent.lines.push(JSON.parse(line)))
+  const ready = await lineOf(agent, 'agent ready')
+  return { ...agent, addresses: ready as unknown as AgentAddresses }
+}
+
+/** Waits for a line of the agent's log. */
+export async function lineOf(agent: Omit<RunningAgent, 'addresses'>, msg: string): Promise<LogLine> {
+  const closed = once(agent.reader, 'close')
+  for (;;) {
+    const found = agent.lines.find((line) => line.msg === msg)
+    if (found !== undefined) return found
+    const more = await Promise.race([once(agent.reader, 'line'), closed])
+    if (more.length === 0)
+      throw new Error(`the agent ended without "${msg}": ${(await agent.ended()).stderr}`)
+  }
+}

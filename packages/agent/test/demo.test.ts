@@ -1,0 +1,78 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import test from 'ava'
+import { execa } from 'execa'
+import { imageBytes, openLayout } from '../dist/demo/oci-layout.js'
+import type { DemoReport } from '../dist/demo/report.js'
+import { cli, shoal } from './cli.ts'
+import { someBytes, temporaryDirectory, writeLayout } from './fixture.ts'
+
+test.serial('three nodes pull an image at once, verified, and nothing is left behind', async (t) => {
+  const { directory } = await writeLayout(await temporaryDirectory(t), [
+    someBytes(3_000_000, 1),
+    someBytes(2_000_000, 2),
+  ])
+  const dataDir = await temporaryDirectory(t)
+  const flags = ['--nodes', '3', '--image-dir', directory, '--data-dir', dataDir, '--json']
+  const { status, stdout, stderr } = await shoal(['demo', ...flags])
+  t.is(status, 0, stderr)
+  const report = JSON.parse(stdout.split('\n').at(-1) ?? '') as DemoReport
+  t.is(report.imageBytes, imageBytes(await openLayout(directory)))
+  t.true(report.verified)
+  t.deepEqual(
+    report.nodes.map(({ id, verified }) => [id, verified]),
+    [
+      [1, true],
+      [2, true],
+      [3, true],
+    ],
+  )
+  t.is(report.copies, report.upstreamBytes / report.imageBytes)
+  t.true(report.nodes.every(({ fromUpstream, fromPeers }) => fromUpstream + fromPeers >= report.imageBytes))
+  t.true(report.copies < 1.5, `${report.copies} copies for 3 nodes`)
+  t.deepEqual(await readdir(dataDir), [])
+})
+
+test.serial('an image with a wrong byte verifies on no node, and the status says so', async (t) => {
+  const { directory, layers } = await writeLayout(await temporaryDirectory(t), [someBytes(600_000)])
+  const path = join(directory, 'blobs/sha256', layers[0]?.digest.slice('sha256:'.length) ?? '')
+  const bytes = await readFile(path)
+  bytes[300_000] = (bytes[300_000] ?? 0) ^ 1
+  await writeFile(path, bytes)
+  const flags = [
+    '--nodes',
+    '1',
+    '--image-dir',
+    directory,
+    '--data-dir',
+    await temporaryDirectory(t),
+    '--json',
+  ]
+  const { status, stdout } = await shoal(['demo', ...flags])
+  t.is(status, 1)
+  const report = JSON.parse(stdout.split('\n').at(-1) ?? '') as DemoReport
+  t.false(report.verified)
+  t.true(stdout.includes('NOT every digest verified'))
+})
+
+test.serial('with --keep the swarm serves until Ctrl-C, and then everything goes', async (t) => {
+  const { directory, index } = await writeLayout(await temporaryDirectory(t), [someBytes(600_000)])
+  const dataDir = await temporaryDirectory(t)
+  const flags = ['--nodes', '2', '--image-dir', directory, '--data-dir', dataDir, '--keep', '--json']
+  const child = execa(process.execPath, [cli, 'demo', ...flags], { reject: false, timeout: 60_000 })
+  t.teardown(() => child.kill('SIGKILL'))
+  const reader = createInterface({ input: child.stdout })
+  let curl: string | undefined
+  for await (const line of reader) {
+    curl ??= /curl -i '(.*)'/.exec(line)?.[1]
+    if (line.includes('until Ctrl-C')) break
+  }
+  const response = await fetch(curl ?? '')
+  t.is(response.headers.get('docker-content-digest'), index.digest)
+  child.kill('SIGINT')
+  const { exitCode } = await child
+  t.is(exitCode, 0)
+  t.deepEqual(await readdir(dataDir), [])
+  await t.throwsAsync(fetch(curl ?? ''))
+})

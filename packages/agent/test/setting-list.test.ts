@@ -1,0 +1,36 @@
+import test from 'ava'
+import { settingsSchema } from '../dist/config/schema.js'
+import { keysAt, listSettings } from '../dist/config/setting-list.js'
+
+const defaults = { dataDir: '/state' }
+
+test('a flag and a variable follow from the place in the schema', (t) => {
+  const setting = listSettings(defaults).find(({ path }) => path === 'registry.listen')
+  t.deepEqual(
+    [setting?.flag, setting?.variable, setting?.defaultText],
+    ['--registry-listen', 'SHOAL_REGISTRY_LISTEN', '127.0.0.1:5005'],
+  )
+})
+
+test('the flags that examples rely on are there', (t) => {
+  const flags = listSettings(defaults).map(({ flag }) => flag)
+  t.deepEqual(flags.toSorted(), [
+    '--admin-listen',
+    '--announce',
+    '--bootstrap',
+    '--cluster-secret-file',
+    '--data-dir',
+    '--log-level',
+    '--registry-listen',
+    '--swarm-listen',
+    '--upstream',
+    '--upstreams-only',
+  ])
+})
+
+test('the keys of a section are known, also of a named upstream', (t) => {
+  const schema = settingsSchema(defaults)
+  t.deepEqual(keysAt(schema, ['swarm']), ['listen', 'announce', 'bootstrap'])
+  t.deepEqual(keysAt(schema, ['upstreams', 'registries', 'r.corp']), ['url', 'username', 'passwordFile'])
+  t.deepEqual(keysAt(schema, ['nowhere']), [])
+})
