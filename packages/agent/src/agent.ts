@@ -1,5 +1,11 @@
 import { openCache } from '@shoal/cache'
-import { type BlobStore, InvalidInputError, type MetadataStore, type Origin } from '@shoal/content'
+import {
+  type AbortOptions,
+  type BlobStore,
+  InvalidInputError,
+  type MetadataStore,
+  type Origin,
+} from '@shoal/content'
 import { createRegistry, type RegistryEvent } from '@shoal/registry'
 import { createSwarm, type Swarm } from '@shoal/swarm'
 import { createOrigin } from '@shoal/upstream'
@@ -56,10 +62,10 @@ export class Agent {
    * @throws StartError or StoreError with one line that says what to do; ConfigurationError for a secret that could
    *   be guessed, and whatever else a part finds wrong with its settings
    */
-  static async start(config: AgentConfig, log: Logger): Promise<Agent> {
+  static async start(config: AgentConfig, log: Logger, options: AbortOptions = {}): Promise<Agent> {
     const agent = new Agent(config, log)
     try {
-      await agent.#open()
+      await agent.#open(options)
       return agent
     } catch (error) {
       await agent.stop()
@@ -91,18 +97,20 @@ export class Agent {
     return this.#stopping
   }
 
-  async #open(): Promise<void> {
+  async #open({ signal }: AbortOptions): Promise<void> {
     const { settings, upstreams, nameOf } = this.#config
     await prepareDataDir(settings.dataDir, nameOf)
     const clusterSecret = await this.#clusterSecret()
     const admin = await this.#openAdmin()
 
-    const cache = await openCache({ dataDir: settings.dataDir })
+    // Takes long only after a crash, when blobs have to be hashed again.
+    const cache = await openCache({ dataDir: settings.dataDir, ...(signal && { signal }) })
     this.#closers.add('cache', closeMs.cache, () => cache.stop())
     this.#log.debug({ ...cache.recovery }, 'cache opened')
     const origin = createOrigin({ upstreams: [...upstreams], only: settings.upstreams.only })
     this.#closers.add('origin', closeMs.origin, () => origin.stop())
     const { blobs, metadata } = cache
+    signal?.throwIfAborted()
     const swarm = await this.#openSwarm({ blobs, metadata, origin }, clusterSecret)
     const registry = await this.#openRegistry({ metadata, origin }, swarm)
 

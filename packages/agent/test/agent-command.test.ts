@@ -9,7 +9,7 @@ import test, { type ExecutionContext } from 'ava'
 import type { AgentStatus } from '../dist/agent-status.js'
 import { openLayout } from '../dist/demo/oci-layout.js'
 import { UpstreamRegistry } from '../dist/demo/upstream-registry.js'
-import { anyPorts, cli, lineOf, shoal, startAgent, startAgentIn } from './cli.ts'
+import { anyPorts, cli, lineOf, shoal, spawnAgent, startAgent } from './cli.ts'
 import { someBytes, temporaryDirectory, writeLayout, writeTree } from './fixture.ts'
 
 async function takenPort(t: ExecutionContext): Promise<number> {
@@ -46,6 +46,13 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     )
   })
 }
+
+test.serial('SIGTERM while it starts ends it with status 0', async (t) => {
+  const agent = spawnAgent(t, ['--data-dir', await temporaryDirectory(t)])
+  await once(agent.reader, 'line')
+  agent.process.kill('SIGTERM')
+  t.is((await agent.ended()).status, 0)
+})
 
 test.serial('it keeps its identity and its secret over a restart', async (t) => {
   const dataDir = await temporaryDirectory(t)
@@ -206,10 +213,11 @@ for (const [what, defect] of [
   test.serial(`${what} is logged with its stack and ends it with status 1`, async (t) => {
     const script = `process.on("SIGUSR2", () => { ${defect} })`
     const environment = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(script)}` }
-    const agent = await startAgentIn(t, environment, ['--data-dir', await temporaryDirectory(t)])
+    const agent = spawnAgent(t, ['--data-dir', await temporaryDirectory(t)], environment)
+    await lineOf(agent, 'agent ready')
     agent.process.kill('SIGUSR2')
     t.is((await agent.ended()).status, 1)
     t.like(agent.lines.at(-1), { level: 'fatal', err: { message: 'boom' } })
-    t.regex(String((agent.lines.at(-1)?.err as { stack: string }).stack), /at process/)
+    t.regex(JSON.stringify(agent.lines.at(-1)), /"stack":"Error: boom\\n +at process/)
   })
 }

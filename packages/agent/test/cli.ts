@@ -30,9 +30,9 @@ export async function shoal(
   return { status: exitCode, stdout, stderr }
 }
 
-export interface RunningAgent {
+export interface SpawnedAgent {
   readonly process: ResultPromise<{ reject: false }>
-  readonly addresses: AgentAddresses
+  /** The log so far, and what reads it. */
   readonly lines: LogLine[]
   readonly reader: Interface
   ended(): Promise<Ended>
@@ -46,16 +46,21 @@ export const anyPorts = [
 ]
 
 /** Starts `shoal agent` and waits until it is ready. It ends with the test. */
-export function startAgent(t: ExecutionContext, ...flags: string[]): Promise<RunningAgent> {
-  return startAgentIn(t, {}, flags)
+export async function startAgent(
+  t: ExecutionContext,
+  ...flags: string[]
+): Promise<SpawnedAgent & { addresses: AgentAddresses }> {
+  const agent = spawnAgent(t, flags)
+  const ready = await lineOf(agent, 'agent ready')
+  return { ...agent, addresses: ready as unknown as AgentAddresses }
 }
 
-/** The same with further environment variables. */
-export async function startAgentIn(
+/** The same without waiting. */
+export function spawnAgent(
   t: ExecutionContext,
-  environment: Record<string, string>,
   flags: readonly string[],
-): Promise<RunningAgent> {
+  environment: Record<string, string> = {},
+): SpawnedAgent {
   const child = execa(process.execPath, [cli, 'agent', ...anyPorts, ...flags], {
     reject: false,
     timeout: deadlineMs,
@@ -71,19 +76,14 @@ export async function startAgentIn(
     const { exitCode, stdout, stderr } = await child
     return { status: exitCode, stdout: String(stdout), stderr: String(stderr) }
   }
-  const agent: Omit<RunningAgent, 'addresses'> = {
-    process: child,
-    lines: [],
-    reader: createInterface({ input: child.stdout }),
-    ended,
-  }
-  agent.reader.on('line', (line) => agent.lines.push(JSON.parse(line)))
-  const ready = await lineOf(agent, 'agent ready')
-  return { ...agent, addresses: ready as unknown as AgentAddresses }
+  const lines: LogLine[] = []
+  const reader = createInterface({ input: child.stdout })
+  reader.on('line', (line) => lines.push(JSON.parse(line)))
+  return { process: child, lines, reader, ended }
 }
 
 /** Waits for a line of the agent's log. */
-export async function lineOf(agent: Omit<RunningAgent, 'addresses'>, msg: string): Promise<LogLine> {
+export async function lineOf(agent: SpawnedAgent, msg: string): Promise<LogLine> {
   const closed = once(agent.reader, 'close')
   for (;;) {
     const found = agent.lines.find((line) => line.msg === msg)

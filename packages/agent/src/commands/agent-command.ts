@@ -43,13 +43,20 @@ async function runAgent(config: AgentConfig): Promise<void> {
   for (const warning of config.warnings) log.warn({ warning }, 'configuration')
 
   const told = untilTold()
+  const starting = new AbortController()
+  void told.then(() => starting.abort())
   // Only now: libp2p takes half a second to load, which help and a mistyped flag need not wait for.
   const { Agent } = await import('../agent.ts')
-  const agent = await Agent.start(config, log)
-  log.info({ version, ...agent.addresses }, 'agent ready')
-  const reason = await told
-  log.info({ reason }, 'agent stopping')
-  await agent.stop()
+  try {
+    const agent = await Agent.start(config, log, { signal: starting.signal })
+    log.info({ version, ...agent.addresses }, 'agent ready')
+    const reason = await told
+    log.info({ reason }, 'agent stopping')
+    await agent.stop()
+  } catch (error) {
+    // Told to stop before it was ready: what was opened is closed.
+    if (!starting.signal.aborted) throw error
+  }
   log.info({}, 'agent stopped')
   // Whatever still lingers (a keep-alive socket, a timer of a library) must not outlast the drain.
   process.exit(exitCodes.done)

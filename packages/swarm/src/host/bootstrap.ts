@@ -124,10 +124,10 @@ export class Bootstrap {
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  if (error.name === 'TimeoutError' || /abort|timeout/i.test(error.message)) return 'no answer in time'
   if (error.name === 'EncryptionFailedError') {
     return `the handshake failed (${error.message}): has it the same cluster secret?`
   }
-  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'no answer'
   return error.message
 }
 

@@ -100,10 +100,11 @@ export class KadDiscovery implements Discovery {
   }
 
   #providers(key: CID, signal: AbortSignal): AsyncIterable<string> {
-    const { dht, self, learn } = this.#components
-    return pipe(dht.findProviders(key, { signal }), providersIn, (providers) =>
-      newPeers(providers, self, learn),
+    const { dht, self, learn, logger } = this.#components
+    const claims = pipe(dht.findProviders(key, { signal }), (events: AsyncIterable<QueryEvent>) =>
+      providersIn(events, logger),
     )
+    return pipe(claims, (providers: AsyncIterable<PeerInfo>) => newPeers(providers, self, learn))
   }
 
   /** A node that has just connected has an empty table until its first peer has answered a ping. */
@@ -122,9 +123,12 @@ function recordKey(cid: CID): CID {
   return CID.createV1(raw.code, multihash.create(sha256.code, kadId(cid.multihash.bytes)))
 }
 
-async function* providersIn(events: AsyncIterable<QueryEvent>): AsyncGenerator<PeerInfo> {
+async function* providersIn(events: AsyncIterable<QueryEvent>, logger: HostLogger): AsyncGenerator<PeerInfo> {
   for await (const event of events) {
     if (event.name === 'PROVIDER') yield* event.providers
+    if (event.name === 'QUERY_ERROR') {
+      logger.debug({ peer: event.from.toString(), error: event.error }, 'peer did not say who provides')
+    }
   }
 }
 

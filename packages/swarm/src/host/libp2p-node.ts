@@ -70,7 +70,7 @@ export function createNode({ store, gate }: NodeComponents, init: NodeInit): Pro
       maxIncomingPendingConnections: 256,
       dialTimeout: init.dialTimeoutMs,
       // One dead address of several must not use up the whole.
-      addressDialTimeout: init.dialTimeoutMs / 2,
+      addressDialTimeout: Math.ceil((init.dialTimeoutMs * 2) / 3),
       inboundUpgradeTimeout: 5 * secondMs,
       inboundStreamProtocolNegotiationTimeout: 5 * secondMs,
       outboundStreamProtocolNegotiationTimeout: 5 * secondMs,
@@ -92,8 +92,8 @@ export function createNode({ store, gate }: NodeComponents, init: NodeInit): Pro
         // Enough that three peers which hang do not hold up a query.
         alpha: 6,
         disjointPaths: 1,
-        // By default one hung peer makes every query take 5 s, then 10 s, up to 60 s.
-        networkDialTimeout: { minTimeout: 500, maxTimeout: 2 * secondMs },
+        // By default one hung peer makes every query take 5 s, then 10 s, up to 60 s. A busy one can take half a second.
+        networkDialTimeout: { minTimeout: secondMs, maxTimeout: 2 * secondMs },
         pingNewContactTimeout: { minTimeout: 2 * secondMs, maxTimeout: 3 * secondMs },
         pingOldContactTimeout: { minTimeout: 2 * secondMs, maxTimeout: 3 * secondMs },
         // A record costs its provider about 40 messages, so it is told twice a day; a dead provider fails at the dial.

@@ -123,7 +123,7 @@ export async function createSwarmHost(init: SwarmHostInit): Promise<SwarmHost> {
     const { openTimeoutMs: dialTimeoutMs } = timings
     const node = await createNode({ store, gate }, { listen, announce, clusterSecret, dialTimeoutMs })
     await forgetOwnRecords(store.datastore, node.peerId.toString())
-    await startNode(node, init.listen)
+    await startNode(node)
     const host = new Libp2pHost({ node, store, gate, logger }, { bootstrap, timings })
     await host.start()
     return host
@@ -133,22 +133,23 @@ export async function createSwarmHost(init: SwarmHostInit): Promise<SwarmHost> {
   }
 }
 
-async function startNode(node: Node, listen: readonly string[]): Promise<void> {
+async function startNode(node: Node): Promise<void> {
   try {
     await node.start()
   } catch (cause) {
+    const error = cause as Error
+    if (error.name !== 'UnsupportedListenAddressesError') throw error
+    const reasons = listenFailures(error.message)
     throw new ShoalError(
       'LISTEN_FAILED',
-      `can't listen on ${listen.join(', ')}: ${messageOf(cause)}; choose another address or stop what uses it`,
+      `can't listen on ${reasons}: choose another address, or stop what uses it`,
       { cause },
     )
   }
 }
 
-/** libp2p hides why it could not listen inside an aggregate. */
-function messageOf(error: unknown): string {
-  const reasons = error instanceof AggregateError ? error.errors : [error]
-  return reasons
-    .map((reason: unknown) => (reason instanceof Error ? reason.message : String(reason)))
-    .join('; ')
+/** libp2p's message has one address a line, each with a stack trace. */
+function listenFailures(message: string): string {
+  const failures = [...message.matchAll(/^\s*(\/\S+): \w*Error: (.+)$/gm)]
+  return failures.map(([, address, reason]) => `${address} (${reason})`).join(', ') || message
 }
