@@ -7,7 +7,6 @@ import {
   type Digest,
   digestAlgorithm,
   type PartialBlob,
-  parseDigest,
   type StoredBlob,
   StoreError,
 } from '@shoal/content'
@@ -48,7 +47,7 @@ export class FileBlobStore implements BlobStore {
   async open(digest: Digest, options?: AbortOptions): Promise<StoredBlob | undefined> {
     return this.#run(options, async () => {
       const { index, lastUse } = this.#components
-      const row = await index.blobs.get(parseDigest(digest))
+      const row = await index.blobs.get(digest)
       if (row === undefined) return undefined
       const opened = (await this.#openBlob({ digest, ...row })) ?? (await this.#repair(digest, options))
       if (opened !== undefined) lastUse.touch(digest)
@@ -62,7 +61,7 @@ export class FileBlobStore implements BlobStore {
 
   async openPartial(descriptor: Descriptor, options?: AbortOptions): Promise<PartialBlob> {
     return this.#run(options, async () => {
-      const digest = parseDigest(descriptor.digest)
+      const { digest } = descriptor
       if (this.#owned.has(digest)) {
         throw new StoreError(
           'partial-in-use',
@@ -89,7 +88,7 @@ export class FileBlobStore implements BlobStore {
   /** Removes all that is kept of a blob. A partial blob that has an owner stays; open blobs stay readable. */
   async delete(digest: Digest): Promise<void> {
     return this.#run(undefined, () =>
-      this.#files.run(parseDigest(digest), async () => {
+      this.#files.run(digest, async () => {
         const { directory, index, lastUse } = this.#components
         // The file first: were it last, a crash in between would bring the blob back.
         await directory.removeBlob(digest)

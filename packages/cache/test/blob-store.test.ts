@@ -197,6 +197,18 @@ test('stop in the middle of work leaves no file open, and loses no confirmed chu
   t.deepEqual(await openFilesBelow(dataDir), [])
 })
 
+test('stop while blobs are being opened leaves no file open', async (t) => {
+  const { cache, dataDir } = await makeCache(t)
+  await store(cache, blob)
+  await leavePartial(cache, makeBlob(20 * chunkLength, 'large'), [0, 1, 2, 3, 4, 5, 6, 7])
+  const openings = [
+    ...Array.from({ length: 100 }, () => cache.blobs.open(blob.descriptor.digest)),
+    cache.blobs.openPartial(makeBlob(20 * chunkLength, 'large').descriptor),
+  ]
+  await Promise.all([cache.stop(), ...openings.map((each) => settled(each))])
+  t.deepEqual(await openFilesBelow(dataDir), [])
+})
+
 test('stop can be repeated', async (t) => {
   const { cache } = await makeCache(t)
   await Promise.all([cache.stop(), cache.stop()])

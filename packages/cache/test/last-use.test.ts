@@ -66,6 +66,17 @@ test('opening a blob is a use of it', async (t) => {
   t.is(await index.uses.get(digest), 5000)
 })
 
+test('a blob that was used and deleted leaves nothing', async (t) => {
+  const { cache, dataDir } = await makeCache(t)
+  await store(cache, makeBlob(1))
+  await (await cache.blobs.open(digest))?.close()
+  await cache.blobs.delete(digest)
+  await cache.stop()
+  const index = await CacheIndex.open(join(dataDir, 'index'))
+  t.teardown(() => index.close())
+  t.is(await index.uses.get(digest), undefined)
+})
+
 test('filling a blob or asking for it is none', async (t) => {
   const { cache, dataDir } = await makeCache(t)
   await store(cache, makeBlob(1))

@@ -24,7 +24,7 @@ async function makeHash(t: ExecutionContext, content: TestBlob = blob, length = 
     held.add(index)
     hash.offer(index, content.chunk(index))
   }
-  return { hash, held, land }
+  return { hash, held, land, file, path }
 }
 
 test('chunks in any order give the digest', async (t) => {
@@ -66,11 +66,15 @@ test('a drop beyond what was hashed does not', async (t) => {
 })
 
 test('a chunk dropped while it is read back is not hashed', async (t) => {
-  const { hash, held, land } = await makeHash(t)
+  const { hash, held, land, file, path } = await makeHash(t)
+  const wrong = Buffer.from(blob.bytes)
+  await writeFile(path, wrong.fill(7, chunkLength, 2 * chunkLength))
   land(1)
   land(0) // starts reading chunk 1 back
   held.delete(1)
   hash.dropped([1])
+  await file.read(blob.layout.rangeOf(1)) // takes as long as the other read
+  await writeFile(path, blob.bytes)
   for (const index of [1, 2, 3, 4, 5]) land(index)
   t.is(await hash.finish(never), blob.descriptor.digest)
 })

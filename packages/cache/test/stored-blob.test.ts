@@ -26,13 +26,10 @@ test('a blob that is not there is undefined', async (t) => {
 test('a digest that would leave the data directory is refused', async (t) => {
   const { cache } = await makeCache(t)
   const digest = 'sha256:../../../../etc/passwd' as Digest
-  for (const attempt of [
-    () => cache.blobs.open(digest),
-    () => cache.blobs.openPartial({ ...blob.descriptor, digest }),
-    () => cache.blobs.delete(digest),
-  ]) {
-    await t.throwsAsync(attempt, { instanceOf: InvalidInputError, code: 'DIGEST_INVALID' })
-  }
+  const malformed = { instanceOf: InvalidInputError, code: 'DIGEST_INVALID' }
+  await t.throwsAsync(cache.blobs.openPartial({ ...blob.descriptor, digest }), malformed)
+  await t.throwsAsync(cache.blobs.delete(digest), malformed)
+  t.is(await cache.blobs.open(digest), undefined)
 })
 
 test('a stored blob has the descriptor under which it was filled, and every chunk', async (t) => {
