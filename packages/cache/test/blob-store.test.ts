@@ -205,6 +205,7 @@ test('stop while blobs are being opened leaves no file open', async (t) => {
     ...Array.from({ length: 100 }, () => cache.blobs.open(blob.descriptor.digest)),
     cache.blobs.openPartial(makeBlob(20 * chunkLength, 'large').descriptor),
   ]
+  await openings[0] // so that the others are at every stage
   await Promise.all([cache.stop(), ...openings.map((each) => settled(each))])
   t.deepEqual(await openFilesBelow(dataDir), [])
 })

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { run } from './child.ts'
@@ -7,7 +8,7 @@ import { makeDirectory } from './fixture.ts'
 /** A file system of its own, which goes with the process. Works for root and wherever users may have namespaces. */
 const inSmallFileSystem = 'mount -t tmpfs -o size=64m shoal-test "$0" && exec "$@"'
 
-const canMount = spawnSync('unshare', ['-rm', 'sh', '-c', inSmallFileSystem, '/tmp', 'true']).status === 0
+const canMount = spawnSync('unshare', ['-rm', 'sh', '-c', inSmallFileSystem, tmpdir(), 'true']).status === 0
 
 /** The script checks for itself, and exits with another status when something was not as it should be. */
 async function runScenario(

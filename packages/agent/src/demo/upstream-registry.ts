@@ -123,9 +123,9 @@ export class UpstreamRegistry {
     try {
       await this.#send(response, digest, { start, end })
       response.end()
-    } catch {
+    } catch (error) {
       // The client left, or the disk failed: a body that ends early is all that can still be said.
-      response.destroy()
+      response.destroy(error instanceof Error ? error : undefined)
     }
   }
 

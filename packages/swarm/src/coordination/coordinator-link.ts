@@ -15,6 +15,8 @@ const maxRejoinDelayMs = 5_000
 /** How long a candidate that did not answer is passed over. */
 const passOverMs = 10_000
 const settleMs = 100
+/** Landed chunks are told to the coordinator together: each message costs it 0.15 ms of CPU. */
+const newsDelayMs = 50
 
 export interface CoordinatorLinkEvents {
   onConnected(connected: boolean): void
@@ -44,7 +46,7 @@ export class CoordinatorLink {
   readonly #unreachable = new Map<string, number>()
   readonly #stopped = new AbortController()
   #unsent: CoordinationRequest = emptyRequest()
-  #flushing = false
+  #flushTimer: NodeJS.Timeout | undefined
   #send: ((request: CoordinationRequest) => Promise<void>) | undefined
   #hangUp: (() => void) | undefined
   /** The peer that we are joined to. */
@@ -79,6 +81,7 @@ export class CoordinatorLink {
     this.#stopped.abort()
     this.#hangUp?.()
     await this.#running
+    clearTimeout(this.#flushTimer)
   }
 
   /** `hash` for a chunk that came from upstream: this node vouches for it. */
@@ -244,24 +247,25 @@ export class CoordinatorLink {
     this.#events.onNeighbours(strangers.map(({ peer }) => peer))
   }
 
-  /** What gathers while a message is on its way travels in the next one. */
+  /** What can wait travels with what comes next; a question to the coordinator can't. */
   #flush(): void {
-    if (this.#flushing) return
-    this.#flushing = true
-    setImmediate(async () => {
-      try {
-        while (this.#send !== undefined && !isEmpty(this.#unsent)) {
-          const request = this.#unsent
-          this.#unsent = emptyRequest()
-          await this.#send(request)
-        }
-      } catch (error) {
-        this.#events.onTrouble(error as Error)
-        this.#hangUp?.() // the join loop goes on with the next candidate, and tells it everything anew
-      } finally {
-        this.#flushing = false
-      }
-    })
+    const isUrgent = this.#unsent.room !== undefined || this.#unsent.release.length > 0
+    if (isUrgent) setImmediate(() => void this.#sendUnsent())
+    else this.#flushTimer ??= setTimeout(() => void this.#sendUnsent(), newsDelayMs).unref()
+  }
+
+  async #sendUnsent(): Promise<void> {
+    clearTimeout(this.#flushTimer)
+    this.#flushTimer = undefined
+    if (this.#send === undefined || isEmpty(this.#unsent)) return
+    const request = this.#unsent
+    this.#unsent = emptyRequest()
+    try {
+      await this.#send(request)
+    } catch (error) {
+      this.#events.onTrouble(error as Error)
+      this.#hangUp?.() // the join loop goes on with the next candidate, and tells it everything anew
+    }
   }
 }
 

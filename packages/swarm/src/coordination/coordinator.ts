@@ -26,6 +26,8 @@ const providersAsked = 20
 const tickMs = 1_000
 /** A peer that opened a stream joins within this time. */
 const joinTimeoutMs = 5_000
+/** Hashes gather for so long: with a hundred members, one message instead of many to each. */
+const vouchedDelayMs = 50
 /** Replies that wait for a member that does not read; past that it is cut off. */
 const maxQueuedReplies = 1_000
 
@@ -196,9 +198,7 @@ export class Coordinator {
         send(reply({ revoke: command.runs }))
         break
       case 'vouched':
-        for (let from = 0; from < command.hashes.length; from += maxVouchedPerMessage) {
-          send(reply({ vouched: command.hashes.slice(from, from + maxVouchedPerMessage) }))
-        }
+        send(reply({ vouched: command.hashes }))
         break
       case 'neighbours':
         send(
@@ -214,10 +214,15 @@ export class Coordinator {
   }
 }
 
-/** Sends in order without making the coordinator wait; a member that does not read is cut off. */
+/**
+ * Sends in order without making the coordinator wait, and hashes that nobody waits for together; a member that does not
+ * read is cut off.
+ */
 function replyTo(stream: MessageStream): (reply: CoordinationReply) => void {
   let queued = 0
-  return (message) => {
+  let vouched: CoordinationReply['vouched'] = []
+  let timer: NodeJS.Timeout | undefined
+  const send = (message: CoordinationReply) => {
     if (stream.closed) return
     if (++queued > maxQueuedReplies) {
       stream.abort(new Error(`${queued} replies wait for peer ${stream.peer}, which does not read`))
@@ -228,6 +233,19 @@ function replyTo(stream: MessageStream): (reply: CoordinationReply) => void {
       // The reading side sees the same end of the stream, and leaves.
       (error: Error) => stream.abort(error),
     )
+  }
+  const sendVouched = () => {
+    clearTimeout(timer)
+    timer = undefined
+    for (let from = 0; from < vouched.length; from += maxVouchedPerMessage) {
+      send(reply({ vouched: vouched.slice(from, from + maxVouchedPerMessage) }))
+    }
+    vouched = []
+  }
+  return (message) => {
+    if (message.vouched.length === 0) return send(message)
+    vouched.push(...message.vouched)
+    timer ??= setTimeout(sendVouched, vouchedDelayMs).unref()
   }
 }
 

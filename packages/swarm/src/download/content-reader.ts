@@ -6,6 +6,7 @@ import {
   InvalidInputError,
   type OpenContent,
   type StoredBlob,
+  StoreError,
   type TransferListener,
 } from '@shoal/content'
 import type { ServedBlob } from '../exchange/served-blob.ts'
@@ -58,7 +59,9 @@ export class ArrivingContent implements OpenContent {
       if (hash === undefined) continue // a repair took it back just now
       given.set(index, hash)
       const piece = { start: position, end: Math.min(end, layout.rangeOf(index).end, position + pieceBytes) }
-      yield await this.#blob.source.readAt(piece, options)
+      const bytes = await this.#readUnlessTakenBack(piece, options)
+      if (bytes === undefined) continue
+      yield bytes
       position = piece.end
     }
   }
@@ -69,6 +72,16 @@ export class ArrivingContent implements OpenContent {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** Undefined when a repair took the chunk back just now: it will arrive again, or the download fails. */
+  async #readUnlessTakenBack(range: ByteRange, options?: AbortOptions): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#blob.source.readAt(range, options)
+    } catch (error) {
+      if (error instanceof StoreError && error.fault === 'not-held') return undefined
+      throw error
+    }
   }
 
   /** The last chunk waits for the digest of the whole: a pull of wrong bytes never comes to its end. */

@@ -4,7 +4,7 @@ import type { ChunkRun, ChunkSet } from '@shoal/content'
 export type DownloadEvent =
   /** Peers that may have the blob, from the coordinator or the DHT. */
   | { readonly type: 'found'; readonly peers: readonly string[] }
-  /** A look-up of peers ended. */
+  /** The search for peers ended. */
   | { readonly type: 'searched' }
   | { readonly type: 'connected'; readonly peer: string; readonly held: ChunkSet }
   | { readonly type: 'has'; readonly peer: string; readonly indexes: readonly number[] }
@@ -50,8 +50,8 @@ export type DownloadCommand =
   | { readonly type: 'ask'; readonly room: number }
   | { readonly type: 'release'; readonly indexes: readonly number[] }
   | { readonly type: 'fetch'; readonly run: ChunkRun }
-  /** Look for the blob among all peers in reach, and say when that has been done. */
-  | { readonly type: 'search-wider' }
+  /** Look for peers beyond those that the coordinator named, and say when that has been done. */
+  | { readonly type: 'search' }
   | { readonly type: 'finish' }
   | { readonly type: 'fail'; readonly reason: string }
 

@@ -26,6 +26,11 @@ const tickMs = 250
 const providersAsked = 20
 /** When nobody is named who has the blob, so many of the connected peers are asked. */
 export const connectedPeersAsked = 32
+/**
+ * From the first chunk to its announcement in the DHT: 40 messages of 4 ms CPU, which must not be spent while all nodes
+ * pull. Until then the coordinator knows who has what.
+ */
+const announceAfterMs = 2_000
 /** How long a peer that lied is kept out. */
 const banMs = 10 * 60_000
 /** A finished node stays a member so long, so that the coordinator can send late comers to it. */
@@ -68,6 +73,7 @@ export class Download {
   readonly #timer: NodeJS.Timeout
   readonly #startedAt = performance.now()
   #linger: NodeJS.Timeout | undefined
+  #announcing: NodeJS.Timeout | undefined
   #upstreamError: Error | undefined
   #stored: StoredBlob | undefined
   #readers = 0
@@ -123,7 +129,6 @@ export class Download {
     // Whoever waits for it sees the failure; unheard, it must not end the process.
     this.done.catch(onTrouble)
     this.#link.start()
-    this.#run(this.#search())
     dispatch({ type: 'tick' })
   }
 
@@ -183,6 +188,7 @@ export class Download {
   async stop(): Promise<void> {
     this.#end(new ContentUnavailableError(this.descriptor.digest, 'this node is stopping'))
     clearTimeout(this.#linger)
+    clearTimeout(this.#announcing)
     this.#failed.abort()
     await this.#link.stop()
     await Promise.all(this.#work)
@@ -211,8 +217,8 @@ export class Download {
         return this.#link.release(command.indexes)
       case 'fetch':
         return this.#run(this.#fetch(command.run))
-      case 'search-wider':
-        return this.#run(this.#searchWider())
+      case 'search':
+        return this.#run(this.#search())
       case 'finish':
         return this.#run(this.#orEnd(this.#finish()))
       case 'fail':
@@ -223,18 +229,13 @@ export class Download {
   }
 
   async #search(): Promise<void> {
-    const { discovery } = this.#components.host
-    const cid = digestToCid(this.descriptor.digest)
-    for await (const peer of discovery.find(cid, { signal: this.#ended.signal, limit: providersAsked })) {
+    const { host } = this.#components
+    this.#dispatch({ type: 'found', peers: host.connectedPeers().slice(0, connectedPeersAsked) })
+    const options = { signal: this.#ended.signal, limit: providersAsked }
+    for await (const peer of host.discovery.find(digestToCid(this.descriptor.digest), options)) {
       this.#dispatch({ type: 'found', peers: [peer] })
     }
     this.#dispatch({ type: 'searched' })
-  }
-
-  async #searchWider(): Promise<void> {
-    const peers = this.#components.host.connectedPeers().slice(0, connectedPeersAsked)
-    this.#dispatch({ type: 'found', peers })
-    await this.#search()
   }
 
   async #fetch(run: { start: number; end: number }): Promise<void> {
@@ -272,19 +273,21 @@ export class Download {
     }
     this.#intake.nameLiars()
     this.#stored = await this.#components.blobs.open(digest)
-    this.#components.host.discovery.provide(digestToCid(digest))
     const seconds = (performance.now() - this.#startedAt) / 1000
     this.#components.onEvent({ type: 'completed', digest, size, seconds })
     this.#end()
   }
 
   #onStored(index: number, hash: Uint8Array<ArrayBuffer> | undefined): void {
-    // From the first chunk on others can draw on us; a one-chunk blob is announced when it has verified.
-    if (this.#partial.held.size === 1 && this.#partial.layout.count > 1) {
-      this.#components.host.discovery.provide(digestToCid(this.descriptor.digest))
-    }
+    this.#announcing ??= setTimeout(() => this.#announce(), announceAfterMs).unref()
     for (const listener of this.#landedListeners) listener(index)
     this.#link.landed(index, hash)
+  }
+
+  /** In the DHT; a blob that is still arriving too. */
+  #announce(): void {
+    if (this.#failed.signal.aborted) return
+    this.#components.host.discovery.provide(digestToCid(this.descriptor.digest))
   }
 
   #ban(peer: string, chunk: number): void {

@@ -1,11 +1,10 @@
 import type { ChunkSet } from '@shoal/content'
+import { SpeedMeter } from './speed-meter.ts'
 
 /** A pipeline holds what a peer sends in this time, and never runs dry while a request travels. */
 const pipelineSeconds = 0.25
 const minPipelineChunks = 2
 const maxPipelineChunks = 16
-/** Weight of the newest sample in the speed's moving average. */
-const speedGain = 0.3
 
 /** A peer with which a download exchanges chunks: what it has, what was asked of it, how fast it answers. */
 export class Neighbour {
@@ -18,27 +17,24 @@ export class Neighbour {
   lastProgress: number
   /** It stopped sending: its pending chunks may be asked of others too. */
   snubbed = false
-  #bytesPerSecond = 0
-  #sampleStart: number
-  #sampleBytes = 0
+  readonly #speed: SpeedMeter
 
   constructor(peer: string, held: ChunkSet, now: number) {
     this.peer = peer
     this.held = held
     this.lastProgress = now
-    this.#sampleStart = now
+    this.#speed = new SpeedMeter(now)
   }
 
   get bytesPerSecond(): number {
-    return this.#bytesPerSecond
+    return this.#speed.bytesPerSecond
   }
 
   /** Notes the time of asking; an idle peer's clock starts at its first request. */
   ask(index: number, now: number): void {
     if (this.pending.size === 0) {
       this.lastProgress = now
-      this.#sampleStart = now
-      this.#sampleBytes = 0
+      this.#speed.restart(now)
     }
     this.pending.set(index, now)
   }
@@ -46,20 +42,13 @@ export class Neighbour {
   progress(bytes: number, now: number): void {
     this.lastProgress = now
     this.snubbed = false
-    this.#sampleBytes += bytes
-    const elapsedMs = now - this.#sampleStart
-    if (elapsedMs < 100) return
-    const sample = (this.#sampleBytes * 1000) / elapsedMs
-    this.#bytesPerSecond =
-      this.#bytesPerSecond === 0 ? sample : this.#bytesPerSecond + speedGain * (sample - this.#bytesPerSecond)
-    this.#sampleStart = now
-    this.#sampleBytes = 0
+    this.#speed.add(bytes, now)
   }
 
   /** How many chunks may be pending at once: bandwidth x delay, within bounds. */
   pipelineDepth(chunkLength: number): number {
     if (this.snubbed) return 1
-    const wanted = Math.ceil((this.#bytesPerSecond * pipelineSeconds) / chunkLength)
+    const wanted = Math.ceil((this.bytesPerSecond * pipelineSeconds) / chunkLength)
     return Math.min(maxPipelineChunks, Math.max(minPipelineChunks, wanted))
   }
 }

@@ -2,12 +2,19 @@ import type { ChunkLayout, ChunkSet } from '@shoal/content'
 import { pickChunk } from './chunk-picker.ts'
 import type { DownloadCommand } from './download-events.ts'
 import { Neighbour } from './neighbour.ts'
+import { SpeedMeter } from './speed-meter.ts'
 
 const maxNeighbours = 24
 /** A peer that sends nothing for so long is not waited for: others are asked for the same chunks. */
 const snubAfterMs = 1_500
 /** A peer that sends nothing for so long is left. */
 const leaveAfterMs = 10_000
+/**
+ * All that is pending together is what comes in this time. More would only wait in the queues of others, and what a
+ * client waits for behind it.
+ */
+const pendingSeconds = 0.5
+const minPendingChunks = 6
 /** In the endgame the last chunks are asked of a second peer as well. */
 const endgameChunks = 4
 
@@ -30,12 +37,14 @@ export class PeerPlan {
   readonly #left = new Set<string>()
   /** For each chunk, how many neighbours have it. */
   readonly #availability: Uint32Array
+  readonly #speed: SpeedMeter
 
-  constructor(init: { layout: ChunkLayout; held: ChunkSet; random: () => number }) {
+  constructor(init: { layout: ChunkLayout; held: ChunkSet; random: () => number; now: number }) {
     this.#layout = init.layout
     this.#held = init.held
     this.#random = init.random
     this.#availability = new Uint32Array(init.layout.count)
+    this.#speed = new SpeedMeter(init.now)
   }
 
   get neighbourCount(): number {
@@ -82,6 +91,7 @@ export class PeerPlan {
 
   progress(peer: string, bytes: number, now: number): void {
     this.#neighbours.get(peer)?.progress(bytes, now)
+    this.#speed.add(bytes, now)
   }
 
   refused(peer: string, index: number): void {
@@ -132,18 +142,29 @@ export class PeerPlan {
 
   request(input: RequestInput): DownloadCommand[] {
     const commands: DownloadCommand[] = []
+    let room = this.#room()
     // Fast peers choose first.
     const neighbours = [...this.#neighbours.values()].sort((a, b) => b.bytesPerSecond - a.bytesPerSecond)
     for (const neighbour of neighbours) {
       const depth = neighbour.pipelineDepth(this.#layout.chunkLength)
-      while (neighbour.pending.size < depth) {
+      while (neighbour.pending.size < depth && room > 0) {
         const index = this.#pick(neighbour, input)
         if (index === undefined) break
+        room--
         neighbour.ask(index, input.now)
         commands.push({ type: 'request', peer: neighbour.peer, index })
       }
     }
     return commands
+  }
+
+  /** How many more chunks to ask for; what silent peers owe does not count. */
+  #room(): number {
+    const wanted = Math.ceil((this.#speed.bytesPerSecond * pendingSeconds) / this.#layout.chunkLength)
+    let pending = 0
+    for (const neighbour of this.#neighbours.values())
+      if (!neighbour.snubbed) pending += neighbour.pending.size
+    return Math.max(minPendingChunks, wanted) - pending
   }
 
   #pick(neighbour: Neighbour, input: RequestInput): number | undefined {

@@ -5,6 +5,8 @@ import { UpstreamPlan } from './upstream-plan.ts'
 
 /** When nothing moves in the swarm for so long, the node stops waiting for the others and asks upstream itself. */
 const aloneAfterMs = 3_000
+/** When nothing moves for so long, the node looks for peers by itself. */
+const searchAfterMs = 1_000
 /** Without a new chunk for so long, and with upstream failing, there is nobody left to hope for. */
 const giveUpAfterMs = 20_000
 /** Peers that a first look-up named get so long to say what they have before leases are asked for. */
@@ -40,8 +42,7 @@ export class DownloadPlanner {
   readonly #peers: PeerPlan
   readonly #upstream: UpstreamPlan
   #coordinated = false
-  #searched = false
-  #searchedWider = false
+  #search: 'none' | 'running' | 'done' = 'none'
   #readingAt = 0
   #lastStored: number
   /** When the swarm last showed that it moves: bytes or news from a peer, a lease, a chunk. */
@@ -78,14 +79,12 @@ export class DownloadPlanner {
       }),
       ...this.#upstream.ask(this.#wantsLeases(now)),
     )
+    if (this.#search === 'none' && this.#lacksPeers(now)) {
+      this.#search = 'running'
+      commands.push({ type: 'search' })
+    }
     const reason = this.#hopeless(now)
     if (reason === undefined) return commands
-    if (!this.#searchedWider) {
-      // The DHT may not know yet what a node has that joined a moment ago.
-      this.#searchedWider = true
-      this.#searched = false
-      return [...commands, { type: 'search-wider' }]
-    }
     this.#ended = true
     return [...commands, { type: 'fail', reason }]
   }
@@ -101,7 +100,7 @@ export class DownloadPlanner {
         this.#peers.found(event.peers)
         return []
       case 'searched':
-        this.#searched = true
+        this.#search = 'done'
         return []
       case 'connected':
         this.#peers.connected(event.peer, event.held, now)
@@ -184,10 +183,15 @@ export class DownloadPlanner {
     return false
   }
 
+  /** The coordinator looks for peers, for all of us; a search of our own is for when that brings nothing. */
+  #lacksPeers(now: number): boolean {
+    return this.#upstream.failure !== undefined || now - this.#lastMoved >= searchAfterMs
+  }
+
   /** Why nobody can deliver the rest, or undefined while there is hope. */
   #hopeless(now: number): string | undefined {
     const why = this.#upstream.failure?.reason
-    if (why === undefined || !this.#upstream.isIdle || !this.#searched || this.#peers.isConnecting)
+    if (why === undefined || !this.#upstream.isIdle || this.#search !== 'done' || this.#peers.isConnecting)
       return undefined
     if (this.#peers.neighbourCount === 0) return `${why}; no peer has it`
     if (now - this.#lastStored < giveUpAfterMs) return undefined

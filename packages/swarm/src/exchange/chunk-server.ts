@@ -13,6 +13,13 @@ import { UploadSlots } from './upload-slots.ts'
 
 /** Chunks in memory for upload at the same time: with 4 MiB chunks, 32 MiB. */
 const concurrentUploads = 8
+/**
+ * Every neighbour of every download is told of landed chunks, and each message costs both ends 0.15 ms of CPU. So a node
+ * sends at most 100 of them a second: the more listen, the more it tells at a time.
+ */
+const minNewsIntervalMs = 100
+const newsIntervalMsPerListener = 10
+const maxNewsIntervalMs = 1_000
 /** A peer that takes longer for one chunk has stopped reading, and must not hold a slot. */
 const uploadTimeoutMs = 20_000
 /** A peer that opened a stream says within this time what it wants. */
@@ -24,6 +31,7 @@ export class ChunkServer {
   readonly #find: FindServedBlob
   readonly #onEvent: TransferListener
   readonly #slots = new UploadSlots(concurrentUploads)
+  #uploads = 0
 
   constructor(components: { host: SwarmHost; find: FindServedBlob; onEvent: TransferListener }) {
     this.#host = components.host
@@ -48,9 +56,14 @@ export class ChunkServer {
       await stream.close()
       return
     }
+    const newsIntervalMs = () =>
+      Math.min(maxNewsIntervalMs, Math.max(minNewsIntervalMs, this.#uploads * newsIntervalMsPerListener))
+    this.#uploads++
     try {
-      await new Upload(stream, blob, { slots: this.#slots, onEvent: this.#onEvent }).run()
+      const shared = { slots: this.#slots, onEvent: this.#onEvent, newsIntervalMs }
+      await new Upload(stream, blob, shared).run()
     } finally {
+      this.#uploads--
       await blob.release()
     }
   }
@@ -62,21 +75,24 @@ class Upload {
   readonly #blob: ServedBlob
   readonly #slots: UploadSlots
   readonly #onEvent: TransferListener
+  readonly #newsIntervalMs: () => number
   /** Insertion order is the order of asking. */
   readonly #wants = new Set<number>()
   #landed: number[] = []
   #wake: (() => void) | undefined
+  #nextNewsAt = 0
   #ended = false
 
   constructor(
     stream: MessageStream,
     blob: ServedBlob,
-    shared: { slots: UploadSlots; onEvent: TransferListener },
+    shared: { slots: UploadSlots; onEvent: TransferListener; newsIntervalMs: () => number },
   ) {
     this.#stream = stream
     this.#blob = blob
     this.#slots = shared.slots
     this.#onEvent = shared.onEvent
+    this.#newsIntervalMs = shared.newsIntervalMs
   }
 
   async run(): Promise<void> {
@@ -131,17 +147,16 @@ class Upload {
 
   async #writeChunks(): Promise<void> {
     while (!this.#ended) {
-      if (this.#landed.length > 0) {
+      if (this.#landed.length > 0 && performance.now() >= this.#nextNewsAt) {
         const have = this.#landed
         this.#landed = []
+        this.#nextNewsAt = performance.now() + this.#newsIntervalMs()
         await this.#stream.send(ExchangeReply.encode({ have, refused: [] }))
         continue
       }
       const [index] = this.#wants
       if (index === undefined) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve
-        })
+        await this.#somethingToSay()
         continue
       }
       await this.#slots.run(() => this.#sendChunk(index))
@@ -169,6 +184,16 @@ class Upload {
       bytes: bytes.length,
       peer: this.#stream.peer,
     })
+  }
+
+  /** Until a chunk is wanted, or news are due. */
+  async #somethingToSay(): Promise<void> {
+    const woken = Promise.withResolvers<void>()
+    this.#wake = woken.resolve
+    const hasNews = this.#landed.length > 0
+    const timer = hasNews ? setTimeout(woken.resolve, this.#nextNewsAt - performance.now()) : undefined
+    await woken.promise
+    clearTimeout(timer)
   }
 
   #kick(): void {

@@ -4,51 +4,40 @@ import { join } from 'node:path'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
 import { InvalidInputError, StoreError } from '@shoal/content'
-import { LevelDatastore } from 'datastore-level'
 import type { Datastore } from 'interface-datastore'
 import { MemoryDatastore } from './memory-datastore.ts'
 
 const keyFile = 'host.key'
-const datastoreDirectory = 'datastore'
-/** Where kad-dht keeps provider records: one key for each, ending with the id of the provider. */
-const providerRecords = '/dht/provider'
 
 /** What a host keeps: who it is, whom it has met and what they said they had. */
 export interface HostStore {
   readonly privateKey: PrivateKey
+  /**
+   * In memory: libp2p writes to it at every new stream, and what it holds is out of date after a restart. Peers are
+   * found again by bootstrap, and every node announces again what it has.
+   */
   readonly datastore: Datastore
-  close(): Promise<void>
 }
 
 /**
- * Opens the store in a directory, which is made if need be; without one, it lives and dies with the process.
+ * Opens the store in a directory, which is made if need be (its parent must be there); without one, the identity too lives and dies with the
+ * process.
  *
  * @throws StoreError `not-writable`
  * @throws InvalidInputError `HOST_KEY_INVALID`
  */
 export async function openHostStore(directory?: string): Promise<HostStore> {
-  if (directory === undefined) {
-    return {
-      privateKey: await generateKeyPair('Ed25519'),
-      datastore: new MemoryDatastore(),
-      close: async () => {},
-    }
-  }
+  const datastore = new MemoryDatastore()
+  if (directory === undefined) return { privateKey: await generateKeyPair('Ed25519'), datastore }
   await makeDirectory(directory)
-  const privateKey = await loadOrCreateKey(join(directory, keyFile))
-  const datastore = new LevelDatastore(join(directory, datastoreDirectory))
-  try {
-    await datastore.open()
-  } catch (cause) {
-    throw notWritable(directory, "its datastore can't be opened (is another agent using it?)", cause)
-  }
-  return { privateKey, datastore, close: () => datastore.close() }
+  return { privateKey: await loadOrCreateKey(join(directory, keyFile)), datastore }
 }
 
 async function makeDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await mkdir(directory, { mode: 0o700 })
   } catch (cause) {
+    if (codeOf(cause) === 'EEXIST') return
     throw notWritable(directory, "it can't be created", cause)
   }
 }
@@ -112,14 +101,4 @@ function codeOf(error: unknown): string | undefined {
 function notWritable(path: string, why: string, cause: unknown): StoreError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new StoreError('not-writable', `${path}: ${why}: ${reason}`, { cause })
-}
-
-/**
- * Forgets what we announced in an earlier life: the host's user knows what it still has, and kad-dht would go on to
- * announce the rest for ever.
- */
-export async function forgetOwnRecords(datastore: Datastore, self: string): Promise<void> {
-  for await (const key of datastore.queryKeys({ prefix: providerRecords })) {
-    if (key.name() === self) await datastore.delete(key)
-  }
 }

@@ -10,7 +10,6 @@ import type { ConnectionGate } from './connection-gate.ts'
 import { KadDiscovery } from './discovery.ts'
 import { PeerUnreachableError } from './errors.ts'
 import type { HostLogger } from './host-logger.ts'
-import type { HostStore } from './host-store.ts'
 import { type KadRoutingTable, routingTableOf } from './kad-routing-table.ts'
 import type { Node } from './libp2p-node.ts'
 import { aliveProtocol, LinkMonitor } from './link-monitor.ts'
@@ -34,8 +33,6 @@ const stopTimeoutMs = 5_000
 export interface Libp2pHostComponents {
   /** Started; stopped with the host. */
   readonly node: Node
-  /** Closed with the host. */
-  readonly store: HostStore
   readonly gate: ConnectionGate
   readonly logger: HostLogger
 }
@@ -206,7 +203,7 @@ export class Libp2pHost implements SwarmHost {
   }
 
   async #stop(): Promise<void> {
-    const { node, store, logger } = this.#components
+    const { node, logger } = this.#components
     this.#stopping.abort()
     this.#keeper.stop()
     this.#announcer.stop()
@@ -219,7 +216,6 @@ export class Libp2pHost implements SwarmHost {
       logger.warn({ error }, 'libp2p did not stop cleanly')
     }
     node.removeEventListener('peer:disconnect', this.#onDisconnect)
-    await store.close()
   }
 
   #on(event: 'peer:connect' | 'peer:disconnect', listener: PeerListener): () => void {

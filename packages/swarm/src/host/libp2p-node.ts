@@ -89,6 +89,8 @@ export function createNode({ store, gate }: NodeComponents, init: NodeInit): Pro
         peerInfoMapper: passthroughMapper,
         allowQueryWithZeroPeers: true,
         kBucketSize: bucketSize,
+        // By default five minutes, in which a node would not know of others that joined when it did.
+        querySelfInterval: 60 * secondMs,
         // Enough that three peers which hang do not hold up a query.
         alpha: 6,
         disjointPaths: 1,

@@ -6,6 +6,8 @@ import type { KadRoutingTable } from './kad-routing-table.ts'
 
 /** A self-lookup touches at most k peers; what they do not answer in this time, others have. */
 const selfLookupTimeoutMs = 5_000
+/** Nodes that join together do not find each other at first: whom we asked had not met them either. */
+const secondLookupDelayMs = 2_000
 
 export interface RoutingTableKeeperComponents {
   readonly self: PeerId
@@ -18,7 +20,7 @@ export interface RoutingTableKeeperComponents {
 export interface RoutingTableKeeperInit {
   /** How often what the table should hold is compared with what it holds, in milliseconds. */
   readonly intervalMs: number
-  /** Called when the table has doubled, and at each interval. */
+  /** Called when the table has grown several times, and at each interval. */
   readonly onGrowth: () => void
 }
 
@@ -32,6 +34,7 @@ export class RoutingTableKeeper {
   readonly #growth = new GrowthGauge()
   readonly #stopping = new AbortController()
   #timer: NodeJS.Timeout | undefined
+  #secondLookup: NodeJS.Timeout | undefined
   #isLookingUp = false
 
   constructor(components: RoutingTableKeeperComponents, init: RoutingTableKeeperInit) {
@@ -51,6 +54,7 @@ export class RoutingTableKeeper {
 
   stop(): void {
     clearInterval(this.#timer)
+    clearTimeout(this.#secondLookup)
     this.#components.table.removeEventListener('peer:add', this.#onPeerAdded)
     this.#stopping.abort()
   }
@@ -61,12 +65,15 @@ export class RoutingTableKeeper {
   }
 
   readonly #onPeerAdded = (): void => {
-    if (this.#isLookingUp || !this.#growth.hasDoubled(this.#components.table.size)) return
+    if (this.#isLookingUp || !this.#growth.hasGrown(this.#components.table.size)) return
     void this.#lookUpSelf()
+    clearTimeout(this.#secondLookup)
+    this.#secondLookup = setTimeout(() => void this.#lookUpSelf(), secondLookupDelayMs)
   }
 
   /** Asks the peers that are known for those closest to us; kad-dht adds to the table whom they name. */
   async #lookUpSelf(): Promise<void> {
+    if (this.#isLookingUp) return
     const { dht, self, logger } = this.#components
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(selfLookupTimeoutMs)])
     this.#isLookingUp = true

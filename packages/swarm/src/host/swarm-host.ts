@@ -5,7 +5,7 @@ import { ConnectionGate } from './connection-gate.ts'
 import type { Discovery } from './discovery.ts'
 import { PeerUnreachableError } from './errors.ts'
 import { type HostLogger, silentLogger } from './host-logger.ts'
-import { forgetOwnRecords, openHostStore } from './host-store.ts'
+import { openHostStore } from './host-store.ts'
 import { Libp2pHost } from './libp2p-host.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import type { MessageStream } from './message-stream.ts'
@@ -118,19 +118,13 @@ export async function createSwarmHost(init: SwarmHostInit): Promise<SwarmHost> {
   const logger = init.logger ?? silentLogger
   const gate = new ConnectionGate()
   const store = await openHostStore(init.dataDir)
-  try {
-    const { clusterSecret } = init
-    const { openTimeoutMs: dialTimeoutMs } = timings
-    const node = await createNode({ store, gate }, { listen, announce, clusterSecret, dialTimeoutMs })
-    await forgetOwnRecords(store.datastore, node.peerId.toString())
-    await startNode(node)
-    const host = new Libp2pHost({ node, store, gate, logger }, { bootstrap, timings })
-    await host.start()
-    return host
-  } catch (error) {
-    await store.close()
-    throw error
-  }
+  const { clusterSecret } = init
+  const { openTimeoutMs: dialTimeoutMs } = timings
+  const node = await createNode({ store, gate }, { listen, announce, clusterSecret, dialTimeoutMs })
+  await startNode(node)
+  const host = new Libp2pHost({ node, gate, logger }, { bootstrap, timings })
+  await host.start()
+  return host
 }
 
 async function startNode(node: Node): Promise<void> {

@@ -21,6 +21,7 @@ import { TagAnswer, TagQuestion } from '../wire/tags.ts'
 const tagProtocol = '/shoal/tags/1.0.0'
 const maxMessageBytes = 4 * 1024
 const peersAsked = 8
+const announceAfterMs = 5_000
 const findTimeoutMs = 1_000
 /** For the search and the answers together. */
 const askTimeoutMs = 2_000
@@ -46,7 +47,8 @@ export class TagExchange implements TagHints {
   }
 
   announce(repository: Repository, tag: string): void {
-    this.#host.discovery.provide(tagCid(repository, tag))
+    // Later: the nodes that resolve a tag at the same time have better things to do now.
+    setTimeout(() => this.#host.discovery.provide(tagCid(repository, tag)), announceAfterMs).unref()
   }
 
   async find(repository: Repository, tag: string, options?: AbortOptions): Promise<TagRecord | undefined> {

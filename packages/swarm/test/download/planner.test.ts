@@ -130,13 +130,12 @@ test('a lease whose fetch fails goes back to the coordinator', (t) => {
   t.deepEqual(commandsOf(commands, 'release'), [{ type: 'release', indexes: [1, 2] }])
 })
 
-test('when upstream does not have it and no peer does, the download fails with the reason, after a wider search', (t) => {
+test('when upstream does not have it and no peer does, the download fails with the reason, after a search', (t) => {
   const planner = plannerFor(8)
   planner.step({ type: 'leased', runs: [{ start: 0, end: 3 }] }, 0)
-  planner.step({ type: 'searched' }, 0)
   const failed = { final: true, reason: 'upstream says 404' }
   const commands = planner.step({ type: 'upstream-ended', run: { start: 0, end: 3 }, failed }, 0)
-  t.deepEqual(commandsOf(commands, 'search-wider'), [{ type: 'search-wider' }])
+  t.deepEqual(commandsOf(commands, 'search'), [{ type: 'search' }])
   t.deepEqual(planner.step({ type: 'searched' }, 0), [
     { type: 'fail', reason: 'upstream says 404; no peer has it' },
   ])

@@ -74,7 +74,6 @@ export class VirtualSwarm {
   /** Runs to the end; throws if there is none within ten minutes of virtual time. */
   run(): 'finish' | 'fail' {
     this.#later(0, { type: 'found', peers: [...this.#peers.keys()] })
-    this.#later(50, { type: 'searched' })
     if (this.#init.coordinated) this.#later(20, { type: 'coordinated', connected: true })
     for (let at = 250; at < 600_000; at += 250) this.#later(at, { type: 'tick' })
     while (this.#outcome === undefined) {
@@ -111,7 +110,7 @@ export class VirtualSwarm {
       case 'disconnect':
         this.#peers.delete(command.peer)
         break
-      case 'search-wider':
+      case 'search':
         this.#later(this.#delay(100), { type: 'searched' })
         break
       case 'cancel':

@@ -40,7 +40,7 @@ test('a node that has just joined finds who has a blob', async (t) => {
 
   const newcomer = await startHost(t, { bootstrap: [addressOf(hosts[0])] })
   await nextPeer(newcomer, 'onPeerConnected')
-  t.deepEqual(await all(newcomer.discovery.find(cid, { timeoutMs })), [hosts[2].peer])
+  t.deepEqual(await findSomebody(newcomer, cid), [hosts[2].peer])
 })
 
 test('a node that has just started is named by itself', async (t) => {
@@ -65,11 +65,10 @@ test('who was found can be reached at once', async (t) => {
   await findSomebody(first, cid)
   const newcomer = await startHost(t, { bootstrap: [addressOf(first)] })
   await nextPeer(newcomer, 'onPeerConnected')
-  for await (const peer of newcomer.discovery.find(cid, { timeoutMs })) {
-    const stream = await newcomer.open(peer, '/test/1.0.0')
-    t.is(await stream.read(), undefined)
-    await stream.close()
-  }
+  const [peer = ''] = await findSomebody(newcomer, cid)
+  const stream = await newcomer.open(peer, '/test/1.0.0')
+  t.is(await stream.read(), undefined)
+  await stream.close()
 })
 
 test('all who have a blob are named, each once, and not the one who asks', async (t) => {
@@ -91,7 +90,11 @@ test('a search stops at its limit', async (t) => {
   const cid = randomCid()
   for (const { discovery } of hosts) discovery.provide(cid)
   await findSomebody(hosts[0], cid, 3)
-  t.is((await all(hosts[0].discovery.find(cid, { limit: 2, timeoutMs }))).length, 2)
+  const found = await eventually(
+    () => all(hosts[0].discovery.find(cid, { limit: 2, timeoutMs })),
+    (peers) => peers.length > 1,
+  )
+  t.is(found.length, 2)
   t.is((await all(hosts[0].discovery.find(cid, { limit: 0 }))).length, 0)
 })
 
@@ -125,7 +128,7 @@ test('what was announced to nobody is announced to whoever comes', async (t) => 
   const gone = nextPeer(keeper, 'onPeerDisconnected')
   await provider.stop()
   await gone
-  t.deepEqual(await all(keeper.discovery.find(cid, { timeoutMs })), [provider.peer])
+  t.deepEqual(await findSomebody(keeper, cid), [provider.peer])
 })
 
 test('what was withdrawn is not announced any more', async (t) => {
@@ -184,6 +187,6 @@ test.serial('a provider of eight days ago still has addresses', async (t) => {
   Date.now = () => now() + 8 * 24 * 3_600_000
   const newcomer = await startHost(t, { bootstrap: [addressOf(keeper)] })
   await nextPeer(newcomer, 'onPeerConnected')
-  t.deepEqual(await all(newcomer.discovery.find(cid, { timeoutMs })), [provider.peer])
+  t.deepEqual(await findSomebody(newcomer, cid), [provider.peer])
   t.deepEqual(await newcomer.addressesOf(provider.peer), [address])
 })

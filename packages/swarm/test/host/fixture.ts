@@ -24,7 +24,9 @@ export const clusterSecret: ClusterSecret = parseClusterSecret(secretText)
 
 /** Starts a host on loopback that is stopped with the test. */
 export async function startHost(t: ExecutionContext, init: Partial<SwarmHostInit> = {}): Promise<SwarmHost> {
-  const host = await createSwarmHost({ listen: [loopback], clusterSecret, ...init })
+  // Far beyond what a busy machine needs, where a test is not about the deadline itself.
+  const timings = { openTimeoutMs: 20_000, ...init.timings }
+  const host = await createSwarmHost({ listen: [loopback], clusterSecret, ...init, timings })
   t.teardown(() => host.stop())
   return host
 }

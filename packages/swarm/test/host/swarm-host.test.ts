@@ -10,6 +10,8 @@ import { createSwarmHost, type SwarmHost } from '../../dist/host/swarm-host.js'
 import {
   addressOf,
   clusterSecret,
+  eventually,
+  knows,
   loopback,
   nextPeer,
   randomCid,
@@ -37,6 +39,12 @@ async function serveEcho(host: SwarmHost, maxStreamsPerPeer?: number): Promise<v
 
 async function randomPeer(): Promise<string> {
   return peerIdFromPrivateKey(await generateKeyPair('Ed25519')).toString()
+}
+
+/** Peer ids in the order of Kademlia's distance from a key. */
+function closestOf(hosts: readonly SwarmHost[], key: Uint8Array): string[] {
+  const place = ({ peer }: SwarmHost): Uint8Array => kadId(peerIdFromString(peer).toMultihash().bytes)
+  return hosts.toSorted((a, b) => compareDistance(kadId(key), place(a), place(b))).map(({ peer }) => peer)
 }
 
 /** A port that accepts connections and never says a word. */
@@ -236,16 +244,30 @@ test('a ban ends', async (t) => {
 
 test('all nodes agree on who is closest to a key, and it is who Kademlia says', async (t) => {
   const hosts = await startMesh(t, 5)
-  const place = ({ peer }: SwarmHost): Uint8Array => kadId(peerIdFromString(peer).toMultihash().bytes)
   for (let round = 0; round < 5; round++) {
     const key = randomCid().multihash.bytes
-    const expected = hosts
-      .toSorted((a, b) => compareDistance(kadId(key), place(a), place(b)))
-      .map(({ peer }) => peer)
+    const expected = closestOf(hosts, key)
     for (const host of hosts) {
       t.deepEqual(await host.closestPeers(key, 5), expected)
       t.deepEqual(await host.closestPeers(key, 2), expected.slice(0, 2))
     }
+  }
+})
+
+test('in a cluster too large for one bucket, those near the key are asked who is closest', async (t) => {
+  const first = await startHost(t)
+  const hosts = [first]
+  while (hosts.length < 22) hosts.push(await startHost(t, { bootstrap: [addressOf(first)] }))
+  await knows(first, 21)
+  const key = randomCid().multihash.bytes
+  const expected = closestOf(hosts, key).slice(0, 3)
+  // The others are still finding each other; each knows enough to find its way.
+  for (const host of [first, hosts.at(-1) ?? first]) {
+    const closest = await eventually(
+      () => host.closestPeers(key, 3),
+      (peers) => peers.join() === expected.join(),
+    )
+    t.deepEqual(closest, expected)
   }
 })
 
