@@ -1,10 +1,11 @@
-import { openCache } from '@shoal/cache'
+import { type Cache, openCache } from '@shoal/cache'
 import {
   type AbortOptions,
   type BlobStore,
   InvalidInputError,
   type MetadataStore,
   type Origin,
+  StoreError,
 } from '@shoal/content'
 import { createRegistry, type RegistryEvent } from '@shoal/registry'
 import { createSwarm, type Swarm } from '@shoal/swarm'
@@ -15,7 +16,6 @@ import { Closers } from './closers.ts'
 import { ownClusterSecret, warnOfReadableSecret } from './cluster-secret-file.ts'
 import type { AgentConfig } from './config/load-config.ts'
 import { ConfigurationError } from './config/problems.ts'
-import { prepareDataDir } from './data-dir.ts'
 import type { Logger } from './logging.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { listenFault } from './readable-fault.ts'
@@ -98,15 +98,10 @@ export class Agent {
   }
 
   async #open({ signal }: AbortOptions): Promise<void> {
-    const { settings, upstreams, nameOf } = this.#config
-    await prepareDataDir(settings.dataDir, nameOf)
-    const clusterSecret = await this.#clusterSecret()
+    const { settings, upstreams } = this.#config
     const admin = await this.#openAdmin()
-
-    // Takes long only after a crash, when blobs have to be hashed again.
-    const cache = await openCache({ dataDir: settings.dataDir, ...(signal && { signal }) })
-    this.#closers.add('cache', closeMs.cache, () => cache.stop())
-    this.#log.debug({ ...cache.recovery }, 'cache opened')
+    const cache = await this.#openCache(signal)
+    const clusterSecret = await this.#clusterSecret()
     const origin = createOrigin({ upstreams: [...upstreams], only: settings.upstreams.only })
     this.#closers.add('origin', closeMs.origin, () => origin.stop())
     const { blobs, metadata } = cache
@@ -116,6 +111,20 @@ export class Agent {
 
     this.#addresses = { registry, admin: hostPort(admin.address), swarm: swarm.addresses() }
     this.#state = 'ready'
+  }
+
+  /** Makes the data directory, in which the cluster secret may be kept too. Takes long only after a crash. */
+  async #openCache(signal: AbortSignal | undefined): Promise<Cache> {
+    const { settings, nameOf } = this.#config
+    try {
+      const cache = await openCache({ dataDir: settings.dataDir, ...(signal && { signal }) })
+      this.#closers.add('cache', closeMs.cache, () => cache.stop())
+      this.#log.debug({ ...cache.recovery }, 'cache opened')
+      return cache
+    } catch (cause) {
+      if (!(cause instanceof StoreError)) throw cause
+      throw new StartError(`${nameOf('dataDir')}: ${cause.message}`, { cause })
+    }
   }
 
   async #clusterSecret(): Promise<string> {

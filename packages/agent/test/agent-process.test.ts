@@ -10,7 +10,7 @@ test.serial('an agent that does not start is an error with the end of its log', 
   await t.throwsAsync(AgentProcess.start({ name: 'node 7', flags }), {
     instanceOf: DemoError,
     message:
-      /^node 7 failed: it exited with status 1; the end of its log:\n {4}shoal: can't use the data directory/,
+      /^node 7 failed: it exited with status 1; the end of its log:\n {4}shoal: --data-dir: preparing data directory/,
   })
 })
 

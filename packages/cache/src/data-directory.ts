@@ -147,7 +147,7 @@ async function regularFileSize(path: string): Promise<number | undefined> {
 }
 
 /**
- * `mkdir -p`. Not `mkdir({ recursive: true })`: below /proc that never returns (Node 24), because there the
+ * `mkdir -p`, for this user alone: there are private images in it. Not `mkdir({ recursive: true })`: below /proc that never returns (Node 24), because there the
  * parent exists and creating the child still fails with ENOENT.
  */
 async function makeDirectory(path: string): Promise<void> {
@@ -162,7 +162,7 @@ async function makeDirectory(path: string): Promise<void> {
 
 async function makeLeaf(path: string): Promise<void> {
   try {
-    await mkdir(path)
+    await mkdir(path, { mode: 0o700 })
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error
     if (!(await stat(path)).isDirectory()) throw new Error(`${path} is not a directory`, { cause: error })
