@@ -107,13 +107,19 @@ function print(all: readonly (Variant & Run)[]): void {
   const head = 'noise   young gen    MB/s  x stock  receiver s/GiB  sender s/GiB    RSS MB'
   process.stdout.write(`${[head, ...lines].join('\n')}\n`)
   if (!values.json) return
-  const speed = (noise: string, youngGeneration: string): number =>
-    all.find((result) => result.noise === noise && result.youngGeneration === youngGeneration)
-      ?.bytesPerSecond ?? 0
+  const of = (noise: string, youngGeneration: string): Run => {
+    const run = all.find((result) => result.noise === noise && result.youngGeneration === youngGeneration)
+    if (run === undefined) throw new Error(`no runs of ${noise}, ${youngGeneration}`)
+    return run
+  }
+  const compare = (a: Run, b: Run): object => ({
+    speed: a.bytesPerSecond / b.bytesPerSecond,
+    receiverCpu: a.receiverCpuSecondsPerGiB / b.receiverCpuSecondsPerGiB,
+  })
   const ratios = {
-    smallYoungGeneration: speed('shoal', 'small') / speed('shoal', 'default'),
-    shoalNoise: speed('shoal', 'small') / speed('stock', 'small'),
-    both: speed('shoal', 'small') / speed('stock', 'default'),
+    smallYoungGeneration: compare(of('shoal', 'small'), of('shoal', 'default')),
+    shoalNoise: compare(of('shoal', 'small'), of('stock', 'small')),
+    both: compare(of('shoal', 'small'), of('stock', 'default')),
   }
   process.stdout.write(`${JSON.stringify({ bytes, rounds, node: process.version, results: all, ratios })}\n`)
 }

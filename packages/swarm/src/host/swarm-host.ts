@@ -46,7 +46,7 @@ export interface SwarmHostInit {
   readonly clusterSecret: ClusterSecret
   /** Where to find the first peers, with or without `/p2p/<id>`; our own address may be among them. */
   readonly bootstrap?: readonly string[] | undefined
-  /** Keeps our identity, the peers met and their records. Without one, they live as long as the host. */
+  /** Keeps our identity. Without one, it lives as long as the host. */
   readonly dataDir?: string | undefined
   readonly logger?: HostLogger | undefined
   readonly timings?: Partial<HostTimings> | undefined
