@@ -39,9 +39,10 @@ export interface RegistryInit {
    */
   readonly manifestTimeoutMs?: number | undefined
   /**
-   * From a blob's or a listing's request to the first byte; then 404.
+   * From a blob's or a listing's request to the first byte; then 404. Less than the 30 s that containerd waits, and long
+   * enough for a busy node: Podman and CRI-O fail the pull on a blob's 404.
    *
-   * @default 10_000
+   * @default 20_000
    */
   readonly firstByteTimeoutMs?: number | undefined
   /**
@@ -113,7 +114,7 @@ class HttpRegistry implements Registry {
       onEvent,
       tags: this.#tags,
       manifestTimeoutMs,
-      firstByteTimeoutMs: init.firstByteTimeoutMs ?? 10_000,
+      firstByteTimeoutMs: init.firstByteTimeoutMs ?? 20_000,
       stallTimeoutMs: init.stallTimeoutMs ?? 30_000,
     }
     this.#server = new ShimServer({ report, handle: (exchange) => dispatch(exchange, dispatcher) })

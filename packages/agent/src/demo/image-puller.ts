@@ -35,6 +35,8 @@ export interface PulledImage {
   readonly digests: readonly Digest[]
 }
 
+/** An OCI error body is shorter. */
+const maxRefusalCharacters = 400
 /** containerd's `max_concurrent_downloads`. */
 const parallelBlobs = 3
 /** The shim has watchdogs of about ten seconds; a client must outlast them to see what they do. */
@@ -117,8 +119,8 @@ class Pull {
   ): Promise<void> {
     const { statusCode, body } = await this.#request('GET', path, accept)
     if (statusCode !== 200) {
-      await body.dump()
-      throw new DemoError(`GET ${path}: got status ${statusCode}, expected 200`)
+      const why = (await body.text()).slice(0, maxRefusalCharacters)
+      throw new DemoError(`GET ${path}: got status ${statusCode}, expected 200: ${why}`)
     }
     const hash: Hash = createHash(digestAlgorithm(digest))
     let length = 0

@@ -2,6 +2,11 @@ import { type ChunkRun, ChunkSet } from '@shoal/content'
 
 /** Neighbours that a downloader is told of; 20 or more come within a tenth of the bound (Shoal's model). */
 const neighboursAimedAt = 24
+/**
+ * A blob of one chunk has no swarm, only holders: each newcomer is told of some, and each holder is told to so many who
+ * wait, so that holders multiply and none is overrun.
+ */
+const smallBlobIntroductions = 4
 /** A run is one HTTP range request: long enough to hide a round trip, short enough to share. */
 const maxRunChunks = 8
 /** Runs shrink so that each member gets several before a blob is through. */
@@ -124,8 +129,32 @@ export class LeaseTable {
     return commands
   }
 
-  /** Complete members and providers first, then a random rest; and the newcomer to those who know too few. */
   #introduce(name: string, newcomer: Member): LeaseCommand[] {
+    return this.#count > 1 ? this.#introduceToSwarm(name, newcomer) : this.#introduceToHolders(name, newcomer)
+  }
+
+  #introduceToHolders(name: string, newcomer: Member): LeaseCommand[] {
+    const holders = [...this.#members].filter(([, { held }]) => held.isComplete).map(([holder]) => holder)
+    const peers = [...shuffle(holders, this.#random), ...this.#providers]
+      .filter((peer) => peer !== name)
+      .slice(0, smallBlobIntroductions)
+    for (const peer of peers) newcomer.introduced.add(peer)
+    return peers.length > 0 ? [{ type: 'neighbours', member: name, peers }] : []
+  }
+
+  /** Tells those who wait longest of a new holder. */
+  #introduceHolder(holder: string): LeaseCommand[] {
+    const waiting = [...this.#members].filter(([name, { held, introduced }]) => {
+      return name !== holder && !held.isComplete && introduced.size === 0
+    })
+    return waiting.slice(0, smallBlobIntroductions).map(([name, { introduced }]) => {
+      introduced.add(holder)
+      return { type: 'neighbours', member: name, peers: [holder] }
+    })
+  }
+
+  /** Complete members and providers first, then a random rest; and the newcomer to those who know too few. */
+  #introduceToSwarm(name: string, newcomer: Member): LeaseCommand[] {
     const others = shuffle([...this.#members.keys()], this.#random)
     const complete = others.filter((other) => this.#members.get(other)?.held.isComplete)
     const rest = others.filter((other) => !this.#members.get(other)?.held.isComplete)
@@ -158,6 +187,7 @@ export class LeaseTable {
       member.lastProgress = now
     }
     const commands = this.#grant(name, member, now)
+    if (this.#count === 1) commands.push(...this.#introduceHolder(name))
     if (hash === undefined || this.#vouched.has(index)) return commands
     const vouched = { index, hash, voucher: name }
     this.#vouched.set(index, vouched)

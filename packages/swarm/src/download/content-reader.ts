@@ -117,7 +117,6 @@ export class ArrivingContent implements OpenContent {
   }
 
   async #verified(options?: AbortOptions): Promise<void> {
-    this.#download.readingAt(this.#blob.source.layout.count - 1)
     await unlessAborted(this.#download.done, options)
   }
 }

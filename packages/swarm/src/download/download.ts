@@ -27,10 +27,13 @@ const providersAsked = 20
 /** When nobody is named who has the blob, so many of the connected peers are asked. */
 export const connectedPeersAsked = 32
 /**
- * From the first chunk to its announcement in the DHT: 40 messages of 4 ms CPU, which must not be spent while all nodes
- * pull. Until then the coordinator knows who has what.
+ * From the first chunk to its announcement in the DHT, at the least and for each node of the cluster: it takes 40 messages
+ * of 4 ms CPU, which must not be spent while all nodes pull. About two nodes a second announce a blob; until then the
+ * coordinator knows who has it.
  */
-const announceAfterMs = 2_000
+const minAnnounceDelayMs = 2_000
+const announceDelayMsPerPeer = 500
+const maxAnnounceDelayMs = 120_000
 /** How long a peer that lied is kept out. */
 const banMs = 10 * 60_000
 /** A finished node stays a member so long, so that the coordinator can send late comers to it. */
@@ -279,9 +282,14 @@ export class Download {
   }
 
   #onStored(index: number, hash: Uint8Array<ArrayBuffer> | undefined): void {
-    this.#announcing ??= setTimeout(() => this.#announce(), announceAfterMs).unref()
+    this.#announcing ??= setTimeout(() => this.#announce(), this.#announceDelayMs()).unref()
     for (const listener of this.#landedListeners) listener(index)
     this.#link.landed(index, hash)
+  }
+
+  #announceDelayMs(): number {
+    const spread = Math.random() * this.#components.host.routablePeers() * announceDelayMsPerPeer
+    return minAnnounceDelayMs + Math.min(maxAnnounceDelayMs, spread)
   }
 
   /** In the DHT; a blob that is still arriving too. */

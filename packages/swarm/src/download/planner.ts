@@ -5,6 +5,8 @@ import { UpstreamPlan } from './upstream-plan.ts'
 
 /** When nothing moves in the swarm for so long, the node stops waiting for the others and asks upstream itself. */
 const aloneAfterMs = 3_000
+/** A client waits no longer than this for others to bring the chunk that it reads: upstream is asked for that one. */
+const readerPatienceMs = 4_000
 /** When nothing moves for so long, the node looks for peers by itself. */
 const searchAfterMs = 1_000
 /** Without a new chunk for so long, and with upstream failing, there is nobody left to hope for. */
@@ -44,6 +46,7 @@ export class DownloadPlanner {
   #coordinated = false
   #search: 'none' | 'running' | 'done' = 'none'
   #readingAt = 0
+  #readingSince: number
   #lastStored: number
   /** When the swarm last showed that it moves: bytes or news from a peer, a lease, a chunk. */
   #lastMoved: number
@@ -55,6 +58,7 @@ export class DownloadPlanner {
     this.#startedAt = init.now
     this.#lastStored = init.now
     this.#lastMoved = init.now
+    this.#readingSince = init.now
     this.#peers = new PeerPlan(init)
     this.#upstream = new UpstreamPlan(init.layout)
   }
@@ -69,6 +73,7 @@ export class DownloadPlanner {
       this.#ended = true
       return [...commands, { type: 'finish' }]
     }
+    this.#hurry(now)
     commands.push(
       ...this.#peers.connect(),
       ...this.#upstream.fetch(now, () => this.#runAlone(now)),
@@ -138,6 +143,7 @@ export class DownloadPlanner {
         this.#drop(event.suspects, now)
         return []
       case 'reading':
+        if (event.index !== this.#readingAt) this.#readingSince = now
         this.#readingAt = event.index
         return []
       case 'tick':
@@ -160,6 +166,14 @@ export class DownloadPlanner {
       this.#upstream.owe(index)
       if (peer !== undefined) this.#peers.distrust(peer, index)
     }
+  }
+
+  /** Costs upstream a chunk, and spares a client its time-out. */
+  #hurry(now: number): void {
+    if (this.#held.has(this.#readingAt) || now - this.#readingSince < readerPatienceMs) return
+    if (!this.#upstream.isUsable(now) || this.#upstream.covers(this.#readingAt)) return
+    this.#readingSince = now
+    this.#upstream.owe(this.#readingAt)
   }
 
   /** Bounded wait: when nothing moves for a while, and nothing is coming from upstream, go without a lease. */

@@ -15,10 +15,10 @@ import { UploadSlots } from './upload-slots.ts'
 const concurrentUploads = 8
 /**
  * Every neighbour of every download is told of landed chunks, and each message costs both ends 0.15 ms of CPU. So a node
- * sends at most 100 of them a second: the more listen, the more it tells at a time.
+ * sends at most 50 of them a second, besides those that travel with chunks: the more listen, the more it tells at a time.
  */
 const minNewsIntervalMs = 100
-const newsIntervalMsPerListener = 10
+const newsIntervalMsPerListener = 20
 const maxNewsIntervalMs = 1_000
 /** A peer that takes longer for one chunk has stopped reading, and must not hold a slot. */
 const uploadTimeoutMs = 20_000
@@ -148,10 +148,7 @@ class Upload {
   async #writeChunks(): Promise<void> {
     while (!this.#ended) {
       if (this.#landed.length > 0 && performance.now() >= this.#nextNewsAt) {
-        const have = this.#landed
-        this.#landed = []
-        this.#nextNewsAt = performance.now() + this.#newsIntervalMs()
-        await this.#stream.send(ExchangeReply.encode({ have, refused: [] }))
+        await this.#stream.send(ExchangeReply.encode({ have: this.#takeNews(), refused: [] }))
         continue
       }
       const [index] = this.#wants
@@ -172,11 +169,8 @@ class Upload {
       return
     }
     const bytes = await source.readAt(source.layout.rangeOf(index))
-    const header = ExchangeReply.encode({
-      have: [],
-      refused: [],
-      chunk: { index, length: bytes.length, hash: new Uint8Array(hash) },
-    })
+    const chunk = { index, length: bytes.length, hash: new Uint8Array(hash) }
+    const header = ExchangeReply.encode({ have: this.#takeNews(), refused: [], chunk })
     await this.#stream.sendWithBody(header, bytes, { signal: AbortSignal.timeout(uploadTimeoutMs) })
     this.#onEvent({
       type: 'served',
@@ -184,6 +178,14 @@ class Upload {
       bytes: bytes.length,
       peer: this.#stream.peer,
     })
+  }
+
+  /** Chunks that landed since the peer was last told; a chunk that is sent takes them along. */
+  #takeNews(): number[] {
+    const have = this.#landed
+    this.#landed = []
+    this.#nextNewsAt = performance.now() + this.#newsIntervalMs()
+    return have
   }
 
   /** Until a chunk is wanted, or news are due. */

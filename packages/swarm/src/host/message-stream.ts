@@ -14,15 +14,16 @@ const defaultMaxMessageBytes = 64 * 1024
 /** Bytes waiting to be read above which the remote is held up. Up to two windows can come on top. */
 const readHighWaterBytes = 1024 * 1024
 /**
- * A piece of a body. yamux delivers a frame only when it is whole, so pieces must be small; and with yamux's header
+ * A piece of what is sent. yamux delivers a frame only when it is whole, so pieces must be small; and with yamux's header
  * of 12 bytes this one fills exactly four frames of Noise (65,519 bytes), where 256 KiB would need a fifth.
  */
-export const bodyPieceBytes = 4 * 65_519 - 12
+export const pieceBytes = 4 * 65_519 - 12
 /** Messages are at most a few MiB: longer length prefixes than this are garbage. */
 const maxLengthPrefixBytes = 4
 /** A remote that moves nothing for so long, while we wait for it in the middle of a transfer, has gone. */
 const defaultStallTimeoutMs = 30_000
 const closeTimeoutMs = 5_000
+const nothing = new Uint8Array(0)
 
 export interface MessageStreamInit {
   /** Id of the peer at the other end. */
@@ -115,7 +116,7 @@ export class MessageStream {
    * @throws StreamClosedError when the stream is closed, or the remote takes nothing for the stall timeout
    */
   send(message: Uint8Array, options: AbortOptions = {}): Promise<void> {
-    return this.#enqueue([framed(message)], options)
+    return this.#enqueue(piecesOf(message, nothing), options)
   }
 
   /**
@@ -124,7 +125,7 @@ export class MessageStream {
    * @throws StreamClosedError as {@link send}
    */
   sendWithBody(message: Uint8Array, body: Uint8Array, options: AbortOptions = {}): Promise<void> {
-    return this.#enqueue(piecesOf(framed(message), body), options)
+    return this.#enqueue(piecesOf(message, body), options)
   }
 
   get closed(): boolean {
@@ -140,10 +141,11 @@ export class MessageStream {
 
   /** Tells the remote that nothing more will be sent, after what is queued. Never throws: aborts when it can't. */
   async close(options: AbortOptions = {}): Promise<void> {
-    const deadline = AbortSignal.timeout(closeTimeoutMs)
-    const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline])
     try {
-      await this.#enqueue([], { signal })
+      // Each send that is queued has a deadline of its own.
+      await this.#enqueue([], options)
+      const deadline = AbortSignal.timeout(closeTimeoutMs)
+      const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline])
       await this.#stream.close({ signal })
     } catch (error) {
       this.abort(error as Error)
@@ -155,15 +157,15 @@ export class MessageStream {
     this.#stream.abort(error)
   }
 
-  #enqueue(pieces: Iterable<Uint8Array | Uint8ArrayList>, options: AbortOptions): Promise<void> {
+  #enqueue(pieces: Iterable<Uint8ArrayList>, options: AbortOptions): Promise<void> {
     const turn = this.#lastSend.then(() => this.#write(pieces, options))
     this.#lastSend = Promise.allSettled([turn])
     return abortable(turn, options.signal)
   }
 
-  async #write(pieces: Iterable<Uint8Array | Uint8ArrayList>, options: AbortOptions): Promise<void> {
+  async #write(pieces: Iterable<Uint8ArrayList>, options: AbortOptions): Promise<void> {
     let begun = false
-    const counted = function* (): Generator<Uint8Array | Uint8ArrayList> {
+    const counted = function* (): Generator<Uint8ArrayList> {
       for (const piece of pieces) {
         begun = true
         yield piece
@@ -217,14 +219,10 @@ export class MessageStream {
   }
 }
 
-function framed(message: Uint8Array): Uint8ArrayList {
-  return new Uint8ArrayList(varint.encode(message.byteLength), message)
-}
-
-/** The message and the start of the body go out together, so that a small body costs one frame. */
-function* piecesOf(message: Uint8ArrayList, body: Uint8Array): Generator<Uint8Array | Uint8ArrayList> {
-  let sent = Math.min(body.byteLength, Math.max(0, bodyPieceBytes - message.byteLength))
-  message.append(body.subarray(0, sent))
-  yield message
-  for (; sent < body.byteLength; sent += bodyPieceBytes) yield body.subarray(sent, sent + bodyPieceBytes)
+/** Message and body are cut as one, so that a small body costs no frame of its own. */
+function* piecesOf(message: Uint8Array, body: Uint8Array): Generator<Uint8ArrayList> {
+  const all = new Uint8ArrayList(varint.encode(message.byteLength), message, body)
+  for (let start = 0; start < all.byteLength; start += pieceBytes) {
+    yield all.sublist(start, Math.min(start + pieceBytes, all.byteLength))
+  }
 }

@@ -19,7 +19,7 @@ export interface WriteOptions extends AbortOptions {
  */
 export async function writeTo(
   stream: Stream,
-  pieces: Iterable<Uint8Array | Uint8ArrayList>,
+  pieces: Iterable<Uint8ArrayList>,
   options: WriteOptions,
 ): Promise<void> {
   await drained(stream, options)
@@ -29,7 +29,7 @@ export async function writeTo(
   }
 }
 
-function send(stream: Stream, piece: Uint8Array | Uint8ArrayList): void {
+function send(stream: Stream, piece: Uint8ArrayList): void {
   try {
     stream.send(piece)
   } catch (cause) {

@@ -121,6 +121,17 @@ test('without a coordinator and without peers the node goes upstream by itself a
   ])
 })
 
+test('a chunk that a client has waited 4 s for is fetched without a lease, whatever else moves', (t) => {
+  const planner = plannerFor(20)
+  planner.step({ type: 'connected', peer: 'a', held: ChunkSet.of(20, [7]) }, 0)
+  planner.step({ type: 'reading', index: 5 }, 1_000)
+  planner.step({ type: 'has', peer: 'a', indexes: [8] }, 4_000)
+  t.deepEqual(commandsOf(planner.step({ type: 'has', peer: 'a', indexes: [9] }, 4_999), 'fetch'), [])
+  t.deepEqual(commandsOf(planner.step({ type: 'has', peer: 'a', indexes: [10] }, 5_000), 'fetch'), [
+    { type: 'fetch', run: { start: 5, end: 6 } },
+  ])
+})
+
 test('a lease whose fetch fails goes back to the coordinator', (t) => {
   const planner = plannerFor(8)
   planner.step({ type: 'leased', runs: [{ start: 0, end: 3 }] }, 0)

@@ -4,7 +4,7 @@ import { InvalidInputError } from '@shoal/content'
 import test from 'ava'
 import * as varint from 'uint8-varint'
 import { StreamClosedError } from '../../dist/host/errors.js'
-import { bodyPieceBytes } from '../../dist/host/message-stream.js'
+import { pieceBytes } from '../../dist/host/message-stream.js'
 import { openStreamPair, patterned, sha256 } from './fixture.ts'
 
 const mebibyte = 1024 * 1024
@@ -57,7 +57,7 @@ test('64 MiB through a slow reader lose nothing and pile up on neither side', as
   await sent
   t.is(sha256(received), sha256(body))
   t.is(await server.read(), undefined)
-  t.true(mostToWrite <= bodyPieceBytes, `${mostToWrite} bytes waited to be sent`)
+  t.true(mostToWrite <= pieceBytes, `${mostToWrite} bytes waited to be sent`)
   // The reader's mark, a window that came while it was held up, and a window granted when that was taken over.
   t.true(mostOnTheWay <= (1 + 4 + 4) * mebibyte, `${mostOnTheWay} bytes waited to be read`)
 })
@@ -73,7 +73,7 @@ test('a sender is held up again and again, not only the first time', async (t) =
     })
     await server.read()
     t.false(isSent, 'more was taken than two ends can hold')
-    t.true(clientStream.writeBufferLength <= bodyPieceBytes)
+    t.true(clientStream.writeBufferLength <= pieceBytes)
     await server.readBody(received)
     await sent
     t.is(sha256(received), sha256(body))
