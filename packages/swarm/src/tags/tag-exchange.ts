@@ -21,6 +21,7 @@ import { TagAnswer, TagQuestion } from '../wire/tags.ts'
 const tagProtocol = '/shoal/tags/1.0.0'
 const maxMessageBytes = 4 * 1024
 const peersAsked = 8
+const connectedPeersAsked = 32
 const announceAfterMs = 5_000
 const findTimeoutMs = 1_000
 /** For the search and the answers together. */
@@ -54,12 +55,15 @@ export class TagExchange implements TagHints {
   async find(repository: Repository, tag: string, options?: AbortOptions): Promise<TagRecord | undefined> {
     const timeout = AbortSignal.timeout(askTimeoutMs)
     const signal = options?.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
-    const asked: Promise<TagRecord | undefined>[] = []
+    const question = { registry: repository.registry, name: repository.name, tag }
+    // Whoever is connected may know it without having announced it yet.
+    const connected = this.#host.connectedPeers().slice(0, connectedPeersAsked)
+    const asked = new Map(connected.map((peer) => [peer, this.#ask(peer, question, signal)]))
     const knowing = { limit: peersAsked, timeoutMs: findTimeoutMs, signal: options?.signal }
     for await (const peer of this.#host.discovery.find(tagCid(repository, tag), knowing)) {
-      asked.push(this.#ask(peer, { registry: repository.registry, name: repository.name, tag }, signal))
+      if (!asked.has(peer)) asked.set(peer, this.#ask(peer, question, signal))
     }
-    const answers = (await Promise.all(asked)).filter((answer) => answer !== undefined)
+    const answers = (await Promise.all(asked.values())).filter((answer) => answer !== undefined)
     return answers.sort((a, b) => b.resolvedAt - a.resolvedAt)[0]
   }
 
