@@ -14,6 +14,7 @@ import { type AdminServer, startAdminServer } from './admin-server.ts'
 import type { AgentState, AgentStatus } from './agent-status.ts'
 import { Closers } from './closers.ts'
 import { ownClusterSecret, warnOfReadableSecret } from './cluster-secret-file.ts'
+import { parseByteSize } from './config/byte-size.ts'
 import type { AgentConfig } from './config/load-config.ts'
 import { ConfigurationError } from './config/problems.ts'
 import type { Logger } from './logging.ts'
@@ -117,7 +118,8 @@ export class Agent {
   async #openCache(signal: AbortSignal | undefined): Promise<Cache> {
     const { settings, nameOf } = this.#config
     try {
-      const cache = await openCache({ dataDir: settings.dataDir, ...(signal && { signal }) })
+      const quotaBytes = parseByteSize(settings.cache.quota ?? '')
+      const cache = await openCache({ dataDir: settings.dataDir, quotaBytes, ...(signal && { signal }) })
       this.#closers.add('cache', closeMs.cache, () => cache.stop())
       this.#log.debug({ ...cache.recovery }, 'cache opened')
       return cache

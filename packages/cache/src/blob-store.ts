@@ -14,6 +14,7 @@ import { adoptBlob } from './adopt-blob.ts'
 import { BlobFile } from './blob-file.ts'
 import { type CacheIndex, chunkHashBytes } from './cache-index.ts'
 import type { DataDirectory } from './data-directory.ts'
+import { chooseEvictions, type EvictionCandidate } from './evict.ts'
 import type { LastUse } from './last-use.ts'
 import { KeyedMutex } from './mutex.ts'
 import { openFilePartial } from './open-partial.ts'
@@ -25,6 +26,8 @@ export interface FileBlobStoreComponents {
   readonly directory: DataDirectory
   readonly index: CacheIndex
   readonly lastUse: LastUse
+  /** Bytes that complete blobs may take together. @default unlimited */
+  readonly quotaBytes?: number | undefined
 }
 
 /** Blobs as files, what is known of them in the index. */
@@ -39,6 +42,7 @@ export class FileBlobStore implements BlobStore {
   readonly #syncSlot = { taken: false }
   readonly #running = new Set<Promise<unknown>>()
   readonly #stopping = new AbortController()
+  #evicting: Promise<unknown> = Promise.resolve()
 
   constructor(components: FileBlobStoreComponents) {
     this.#components = components
@@ -104,6 +108,7 @@ export class FileBlobStore implements BlobStore {
   /** Closes everything that is open. */
   async stop(): Promise<void> {
     this.#stopping.abort(new StoreError('closed', 'the cache is stopped'))
+    await this.#evicting
     await Promise.allSettled(this.#running) // each has a caller who gets its failure
     const closed = await Promise.allSettled([...this.#open].map((each) => each.close()))
     for (const each of closed) if (each.status === 'rejected') throw each.reason
@@ -147,6 +152,8 @@ export class FileBlobStore implements BlobStore {
         await this.#files.run(digest, () => this.#publish(descriptor, hashes))
         published = true
         this.#owned.delete(digest)
+        this.#components.lastUse.touch(digest)
+        this.#keepWithinQuota()
       },
       onClosed: () => {
         this.#open.delete(partial)
@@ -174,6 +181,23 @@ export class FileBlobStore implements BlobStore {
     } catch (cause) {
       throw storeError(`completing blob ${digest}`, cause, 'not-writable')
     }
+  }
+
+  /** In the background, one after the other; what fails is tried again after the next blob. */
+  #keepWithinQuota(): void {
+    const { quotaBytes } = this.#components
+    if (quotaBytes !== undefined)
+      this.#evicting = Promise.allSettled([this.#evicting, this.#evict(quotaBytes)])
+  }
+
+  async #evict(quotaBytes: number): Promise<void> {
+    const { index, lastUse } = this.#components
+    const open = new Set([...this.#open].map(({ descriptor }) => descriptor.digest))
+    const blobs: EvictionCandidate[] = []
+    for await (const { digest, size } of index.listBlobs()) {
+      blobs.push({ digest, size, lastUsedAt: await lastUse.get(digest), isOpen: open.has(digest) })
+    }
+    for (const digest of chooseEvictions(blobs, quotaBytes)) await this.delete(digest)
   }
 
   async #run<T>(options: AbortOptions | undefined, task: () => Promise<T>): Promise<T> {

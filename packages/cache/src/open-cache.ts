@@ -11,6 +11,8 @@ import { errorCode } from './store-errors.ts'
 export interface CacheInit {
   /** Created if it does not exist. Belongs to one process at a time. */
   readonly dataDir: string
+  /** Bytes that complete blobs may take together; the least recently used give way. @default unlimited */
+  readonly quotaBytes?: number | undefined
   /** Milliseconds since the epoch. @default Date.now */
   readonly now?: () => number
   /** Gives up the opening, which takes long only when many blobs must be hashed again. */
@@ -51,7 +53,7 @@ export async function openCache(init: CacheInit): Promise<Cache> {
   const directory = await DataDirectory.prepare(init.dataDir)
   const { index, recovery } = await openOrRebuild(directory, signal)
   const lastUse = new LastUse(index, now)
-  const blobs = new FileBlobStore({ directory, index, lastUse })
+  const blobs = new FileBlobStore({ directory, index, lastUse, quotaBytes: init.quotaBytes })
   let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     try {

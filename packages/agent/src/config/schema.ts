@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { isHostPort, isListenAddress, isPeerAddress, isRegistryHost, isRegistryUrl } from './addresses.ts'
+import { parseByteSize } from './byte-size.ts'
 
 /** How one setting is spelled outside the configuration file. */
 export interface SettingNotes {
@@ -78,6 +79,14 @@ export const settingsSchema = (defaults: { dataDir: string }) =>
         list: true,
         description: 'a node to join the swarm by',
       }),
+    }).prefault({}),
+    cache: section({
+      quota: text('a size such as 50GiB', (value) => parseByteSize(value) !== undefined)
+        .optional()
+        .register(settingNotes, {
+          argument: '<size>',
+          description: 'what complete blobs may take on disk, e.g. 50GiB; the least recently used give way',
+        }),
     }).prefault({}),
     admin: section({
       listen: text(hostPortText, isHostPort).default('127.0.0.1:5007').register(settingNotes, {
