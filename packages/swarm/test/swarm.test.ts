@@ -1,5 +1,7 @@
-import type { BlobStore, ChunkSource, StoredBlob } from '@shoal/content'
+import { type BlobStore, type ChunkSource, digestToCid, type StoredBlob } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
+import { parseClusterSecret } from '../dist/host/cluster-secret.js'
+import { createSwarmHost } from '../dist/host/swarm-host.js'
 import { MemoryOrigin } from './memory-origin.ts'
 import {
   bytesFrom,
@@ -71,6 +73,28 @@ test.serial('a node that just joined finds what the swarm had before', async (t)
   const late = await startNode(t, { origin, secret, bootstrap: first.swarm.addresses() })
   await until(() => late.swarm.routablePeers() > 0)
   t.is(await pull(late, address), address.digest)
+})
+
+test.serial('a node is found by the CID of a blob that is still arriving there', async (t) => {
+  const origin = new MemoryOrigin(300)
+  const address = origin.add(randomBlob(12 * MiB))
+  const secret = newSecret()
+  const node = await startNode(t, { origin, secret })
+  const observer = await createSwarmHost({
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    bootstrap: node.swarm.addresses(),
+    clusterSecret: parseClusterSecret(secret),
+  })
+  t.teardown(() => observer.stop())
+  await until(() => observer.routablePeers() > 0)
+  const pulling = pull(node, address)
+  const found: string[] = []
+  while (found.length === 0) {
+    for await (const peer of observer.discovery.find(digestToCid(address.digest))) found.push(peer)
+  }
+  t.deepEqual(found, [node.swarm.peer])
+  t.false(node.events.some((event) => event.type === 'completed'))
+  t.is(await pulling, address.digest)
 })
 
 test.serial('a range is served while the rest arrives', async (t) => {
