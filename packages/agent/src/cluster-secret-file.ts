@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { access, link, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { generateClusterSecret } from '@shoal/swarm'
 import { readSecretFile } from './config/text-file.ts'
 import type { Logger } from './logging.ts'
 import { readableFault, systemCodeOf } from './readable-fault.ts'
 import { StartError } from './start-error.ts'
 
 const fileName = 'cluster-secret'
-/** As many bits as the hash that the secret is mixed into the handshake by. */
-const secretBytes = 32
 
 /** The secret of a node that was not given one: made once, kept in the data directory. */
 export async function ownClusterSecret(dataDir: string, log: Logger): Promise<string> {
@@ -39,7 +38,7 @@ export async function warnOfReadableSecret(file: string, log: Logger): Promise<v
 async function generate(file: string, log: Logger): Promise<void> {
   const draft = `${file}.${randomBytes(6).toString('hex')}`
   try {
-    await writeFile(draft, `${randomBytes(secretBytes).toString('base64url')}\n`, {
+    await writeFile(draft, `${generateClusterSecret()}\n`, {
       mode: 0o600,
       flush: true,
     })

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AbortOptions } from '@shoal/content'
+import { generateClusterSecret } from '@shoal/swarm'
 import { AgentProcess } from './agent-process.ts'
 import { DemoError } from './demo-error.ts'
 import { forEachOf } from './work-pool.ts'
@@ -37,7 +37,7 @@ export class SwarmOfAgents {
     const swarm = new SwarmOfAgents(nodes)
     try {
       const secretFile = join(init.workDir, 'cluster-secret')
-      await writeFile(secretFile, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 })
+      await writeFile(secretFile, `${generateClusterSecret()}\n`, { mode: 0o600 })
       const startNode = async (number: number, bootstrap: readonly string[]) => {
         const node = await startAgent(init, { number, secretFile, bootstrap }, options)
         nodes[number - 1] = node
