@@ -16,6 +16,8 @@ export interface ReadonlyChunkSet extends Iterable<number> {
   has(index: number): boolean
   /** The first chunk at or after `from` that is not in the set, or `capacity`. */
   firstMissing(from?: number): number
+  /** The first chunk at or after `from` that is in both sets, or `capacity`. */
+  firstCommon(other: ReadonlyChunkSet, from?: number): number
   runs(): ChunkRun[]
   encode(): Uint8Array<ArrayBuffer>
   clone(): ChunkSet
@@ -110,6 +112,18 @@ export class ChunkSet implements ReadonlyChunkSet {
       else return index
     }
     return this.capacity
+  }
+
+  firstCommon(other: ReadonlyChunkSet, from = 0): number {
+    const theirs = (other as ChunkSet).#bits
+    let byte = from >>> 3
+    let common = (this.#bits[byte] ?? 0) & (theirs[byte] ?? 0) & (0xff << (from & 7))
+    while (common === 0) {
+      if (++byte >= this.#bits.length) return this.capacity
+      common = (this.#bits[byte] ?? 0) & (theirs[byte] ?? 0)
+    }
+    // The lowest bit that is set: 31 minus the number of zeros above it.
+    return byte * 8 + 31 - Math.clz32(common & -common)
   }
 
   *[Symbol.iterator](): Generator<number> {

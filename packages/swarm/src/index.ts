@@ -25,8 +25,9 @@
  *
  * @packageDocumentation
  */
-export type { LeaseCommand, LeaseEvent, VouchedHash } from './coordination/lease-table.ts'
+export type { LeaseCommand, LeaseEvent } from './coordination/lease-table.ts'
 export { LeaseTable } from './coordination/lease-table.ts'
+export type { VouchedHash } from './coordination/vouched-hashes.ts'
 export type { DownloadCommand, DownloadEvent, UpstreamFailure } from './download/download-events.ts'
 export type { DownloadProgress } from './download/downloads.ts'
 export { DownloadPlanner } from './download/planner.ts'

@@ -4,7 +4,8 @@ import type { SwarmHost } from '../host/swarm-host.ts'
 import { CoordinationReply, CoordinationRequest, type Join } from '../wire/coordination.ts'
 import { coordinationProtocol, maxCoordinationMessageBytes } from './coordination-protocol.ts'
 import type { Coordinator } from './coordinator.ts'
-import type { VouchedHash } from './lease-table.ts'
+import { maxNewsIntervalMs, minNewsIntervalMs } from './news-interval.ts'
+import { decodeVouched, type VouchedHash } from './vouched-hashes.ts'
 
 /** Coordinators of a blob: the closest peer, and the next ones when it does not answer. */
 const coordinatorsTried = 3
@@ -15,12 +16,10 @@ const maxRejoinDelayMs = 5_000
 /** How long a candidate that did not answer is passed over. */
 const passOverMs = 10_000
 const settleMs = 100
-/** Landed chunks are told to the coordinator together: each message costs it 0.15 ms of CPU. */
-const newsDelayMs = 50
-
 export interface CoordinatorLinkEvents {
   onConnected(connected: boolean): void
-  onNeighbours(peers: readonly string[]): void
+  /** `complete`: the coordinator says that they have all of it. */
+  onNeighbours(peers: readonly string[], complete: boolean): void
   onLeased(runs: readonly ChunkRun[]): void
   onRevoked(runs: readonly ChunkRun[]): void
   onVouched(hashes: readonly VouchedHash[]): void
@@ -47,6 +46,8 @@ export class CoordinatorLink {
   readonly #stopped = new AbortController()
   #unsent: CoordinationRequest = emptyRequest()
   #flushTimer: NodeJS.Timeout | undefined
+  #flushAt = Number.POSITIVE_INFINITY
+  #newsDelayMs = minNewsIntervalMs
   #send: ((request: CoordinationRequest) => Promise<void>) | undefined
   #hangUp: (() => void) | undefined
   /** The peer that we are joined to. */
@@ -87,17 +88,27 @@ export class CoordinatorLink {
   /** `hash` for a chunk that came from upstream: this node vouches for it. */
   landed(index: number, hash?: Uint8Array<ArrayBuffer>): void {
     this.#unsent.landed.push(hash === undefined ? { index } : { index, hash })
-    this.#flush()
+    // The coordinator waits for what it leased; the rest can wait longer, the more it has to hear.
+    this.#flush(hash === undefined ? this.#newsDelayMs : minNewsIntervalMs)
   }
 
-  ask(room: number): void {
-    this.#unsent.room = room
-    this.#flush()
+  /** Whether this node would fetch chunks from upstream. */
+  ask(willing: boolean): void {
+    this.#unsent.willing = willing
+    this.#flush(0)
   }
 
-  release(indexes: readonly number[]): void {
+  /** Gives leased chunks back; `pauseMs` is how long upstream asked to be left alone. */
+  release(indexes: readonly number[], pauseMs?: number): void {
     this.#unsent.release.push(...indexes)
-    this.#flush()
+    if (pauseMs !== undefined) this.#unsent.pauseMs = pauseMs
+    this.#flush(0)
+  }
+
+  /** Upstream sends this node the whole blob, and knows no less. */
+  claim(): void {
+    this.#unsent.claim = true
+    this.#flush(0)
   }
 
   async #keepJoined(): Promise<void> {
@@ -215,7 +226,7 @@ export class CoordinatorLink {
     this.#coordinator = peer
     this.#send = send
     this.#events.onConnected(true)
-    this.#flush()
+    this.#flush(0)
   }
 
   #disconnected(): void {
@@ -228,35 +239,46 @@ export class CoordinatorLink {
 
   #receive(reply: CoordinationReply): void {
     if (reply.neighbours.length > 0) void this.#introduce(reply.neighbours)
-    if (reply.vouched.length > 0) this.#events.onVouched(reply.vouched)
+    if (reply.vouched.length > 0) this.#events.onVouched(decodeVouched(reply.vouched))
     if (reply.revoke.length > 0) this.#events.onRevoked(reply.revoke.map(checkedRun))
     if (reply.lease.length > 0) this.#events.onLeased(reply.lease.map(checkedRun))
+    if (reply.newsIntervalMs !== undefined)
+      this.#newsDelayMs = Math.min(maxNewsIntervalMs, Math.max(minNewsIntervalMs, reply.newsIntervalMs))
   }
 
   async #introduce(neighbours: CoordinationReply['neighbours']): Promise<void> {
     const connected = new Set([this.#host.peer, ...this.#host.connectedPeers()])
     const strangers = neighbours.filter(({ peer }) => !connected.has(peer))
     const near = neighbours.filter(({ peer }) => peer !== this.#host.peer && connected.has(peer))
-    if (near.length > 0) this.#events.onNeighbours(near.map(({ peer }) => peer))
+    this.#name(near)
     if (strangers.length === 0) return
     try {
       await Promise.all(strangers.map(({ peer, addresses }) => this.#host.learnAddresses(peer, addresses)))
     } catch (error) {
       this.#events.onTrouble(error as Error)
     }
-    this.#events.onNeighbours(strangers.map(({ peer }) => peer))
+    this.#name(strangers)
   }
 
-  /** What can wait travels with what comes next; a question to the coordinator can't. */
-  #flush(): void {
-    const isUrgent = this.#unsent.room !== undefined || this.#unsent.release.length > 0
-    if (isUrgent) setImmediate(() => void this.#sendUnsent())
-    else this.#flushTimer ??= setTimeout(() => void this.#sendUnsent(), newsDelayMs).unref()
+  #name(neighbours: CoordinationReply['neighbours']): void {
+    const [complete, others] = [true, false].map((wanted) =>
+      neighbours.filter(({ complete = false }) => complete === wanted).map(({ peer }) => peer),
+    )
+    if (complete !== undefined && complete.length > 0) this.#events.onNeighbours(complete, true)
+    if (others !== undefined && others.length > 0) this.#events.onNeighbours(others, false)
+  }
+
+  /** What can wait travels with what comes next. */
+  #flush(inMs: number): void {
+    const at = performance.now() + inMs
+    if (at >= this.#flushAt) return
+    this.#flushAt = at
+    clearTimeout(this.#flushTimer)
+    this.#flushTimer = setTimeout(() => void this.#sendUnsent(), inMs).unref()
   }
 
   async #sendUnsent(): Promise<void> {
-    clearTimeout(this.#flushTimer)
-    this.#flushTimer = undefined
+    this.#flushAt = Number.POSITIVE_INFINITY
     if (this.#send === undefined || isEmpty(this.#unsent)) return
     const request = this.#unsent
     this.#unsent = emptyRequest()
@@ -280,7 +302,9 @@ function emptyRequest(): CoordinationRequest {
 }
 
 function isEmpty(request: CoordinationRequest): boolean {
-  return request.landed.length === 0 && request.release.length === 0 && request.room === undefined
+  const { landed, release, willing, pauseMs, claim } = request
+  const isSilent = willing === undefined && pauseMs === undefined && claim === undefined
+  return landed.length === 0 && release.length === 0 && isSilent
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

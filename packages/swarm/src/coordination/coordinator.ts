@@ -19,6 +19,8 @@ import {
   maxVouchedPerMessage,
 } from './coordination-protocol.ts'
 import { type LeaseCommand, type LeaseEvent, LeaseTable } from './lease-table.ts'
+import { newsIntervalMs } from './news-interval.ts'
+import { encodeVouched, type VouchedHash, VouchedHashes } from './vouched-hashes.ts'
 
 /** A first joiner waits so long for the DHT to name holders, so that nothing is fetched that the cluster has. */
 const settleMs = 100
@@ -26,8 +28,6 @@ const providersAsked = 20
 const tickMs = 1_000
 /** A peer that opened a stream joins within this time. */
 const joinTimeoutMs = 5_000
-/** Hashes gather for so long: with a hundred members, one message instead of many to each. */
-const vouchedDelayMs = 50
 /** Replies that wait for a member that does not read; past that it is cut off. */
 const maxQueuedReplies = 1_000
 
@@ -49,6 +49,10 @@ interface Swarm {
   readonly digest: Digest
   readonly size: number
   readonly table: LeaseTable
+  readonly vouched: VouchedHashes
+  /** How many of them the members were told of. */
+  toldVouched: number
+  telling: NodeJS.Timeout | undefined
   readonly members: Map<
     string,
     { readonly send: (reply: CoordinationReply) => void; readonly addresses: string[] }
@@ -100,18 +104,21 @@ export class Coordinator {
     const entry = { send, addresses: join.addresses.slice(0, maxAddresses) }
     swarm.members.set(member, entry)
     const step = (event: LeaseEvent) => this.#step(swarm, event)
+    send(reply({ newsIntervalMs: newsIntervalMs(swarm.members.size) }))
+    this.#tellVouched(swarm.vouched.slice(0, swarm.toldVouched), [entry])
     step({ type: 'join', member, held, leased: join.leased })
     return {
       receive: (request) => {
         for (const { index, hash } of request.landed) {
           if (index >= layout.count)
             throw new InvalidInputError('PROTOCOL', `landed chunk ${index} of ${layout.count}`)
-          step(
-            hash?.length === 32 ? { type: 'landed', member, index, hash } : { type: 'landed', member, index },
-          )
+          step({ type: 'landed', member, index })
+          if (hash?.length === 32) this.#vouch(swarm, { index, hash, voucher: member })
         }
-        if (request.release.length > 0) step({ type: 'release', member, indexes: request.release })
-        if (request.room !== undefined) step({ type: 'ask', member, room: request.room })
+        const { release, pauseMs = 0, willing, claim } = request
+        if (release.length > 0 || pauseMs > 0) step({ type: 'release', member, indexes: release, pauseMs })
+        if (claim === true) step({ type: 'claim', member })
+        if (willing !== undefined) step({ type: 'ask', member, willing })
       },
       leave: () => {
         if (swarm.members.get(member) !== entry) return
@@ -150,6 +157,9 @@ export class Coordinator {
       digest,
       size: layout.size,
       table: new LeaseTable({ chunkCount: layout.count, random: Math.random }),
+      vouched: new VouchedHashes(),
+      toldVouched: 0,
+      telling: undefined,
       members: new Map(),
       timer: setInterval(() => this.#step(swarm, { type: 'tick' }), tickMs).unref(),
       search: new AbortController(),
@@ -177,8 +187,27 @@ export class Coordinator {
     this.#step(swarm, { type: 'settled' })
   }
 
+  #vouch(swarm: Swarm, vouched: VouchedHash): void {
+    if (!swarm.vouched.add(vouched)) return
+    swarm.telling ??= setTimeout(() => {
+      swarm.telling = undefined
+      const news = swarm.vouched.slice(swarm.toldVouched)
+      swarm.toldVouched = swarm.vouched.size
+      this.#tellVouched(news, swarm.members.values())
+    }, newsIntervalMs(swarm.members.size)).unref()
+  }
+
+  #tellVouched(hashes: readonly VouchedHash[], to: Iterable<{ send: (reply: CoordinationReply) => void }>): void {
+    const messages: CoordinationReply[] = []
+    for (let from = 0; from < hashes.length; from += maxVouchedPerMessage) {
+      messages.push(reply({ vouched: encodeVouched(hashes.slice(from, from + maxVouchedPerMessage)) }))
+    }
+    for (const { send } of to) for (const message of messages) send(message)
+  }
+
   #end(swarm: Swarm): void {
     clearInterval(swarm.timer)
+    clearTimeout(swarm.telling)
     swarm.search.abort()
     if (this.#swarms.get(swarm.digest) === swarm) this.#swarms.delete(swarm.digest)
   }
@@ -197,15 +226,13 @@ export class Coordinator {
       case 'revoke':
         send(reply({ revoke: command.runs }))
         break
-      case 'vouched':
-        send(reply({ vouched: command.hashes }))
-        break
       case 'neighbours':
         send(
           reply({
             neighbours: command.peers.map((peer) => ({
               peer,
               addresses: swarm.members.get(peer)?.addresses ?? [],
+              complete: command.complete.includes(peer),
             })),
           }),
         )
@@ -214,15 +241,10 @@ export class Coordinator {
   }
 }
 
-/**
- * Sends in order without making the coordinator wait, and hashes that nobody waits for together; a member that does not
- * read is cut off.
- */
+/** Sends in order without making the coordinator wait; a member that does not read is cut off. */
 function replyTo(stream: MessageStream): (reply: CoordinationReply) => void {
   let queued = 0
-  let vouched: CoordinationReply['vouched'] = []
-  let timer: NodeJS.Timeout | undefined
-  const send = (message: CoordinationReply) => {
+  return (message) => {
     if (stream.closed) return
     if (++queued > maxQueuedReplies) {
       stream.abort(new Error(`${queued} replies wait for peer ${stream.peer}, which does not read`))
@@ -233,19 +255,6 @@ function replyTo(stream: MessageStream): (reply: CoordinationReply) => void {
       // The reading side sees the same end of the stream, and leaves.
       (error: Error) => stream.abort(error),
     )
-  }
-  const sendVouched = () => {
-    clearTimeout(timer)
-    timer = undefined
-    for (let from = 0; from < vouched.length; from += maxVouchedPerMessage) {
-      send(reply({ vouched: vouched.slice(from, from + maxVouchedPerMessage) }))
-    }
-    vouched = []
-  }
-  return (message) => {
-    if (message.vouched.length === 0) return send(message)
-    vouched.push(...message.vouched)
-    timer ??= setTimeout(sendVouched, vouchedDelayMs).unref()
   }
 }
 

@@ -1,27 +1,27 @@
 import { type ChunkRun, ChunkSet } from '@shoal/content'
+import { type Introduction, Introductions } from './introductions.ts'
+import { LeasePace } from './lease-pace.ts'
+import type { SwarmMember } from './swarm-member.ts'
 
-/** Neighbours that a downloader is told of; 20 or more come within a tenth of the bound (Shoal's model). */
-const neighboursAimedAt = 24
-/**
- * A blob of one chunk has no swarm, only holders: each newcomer is told of some, and each holder is told to so many who
- * wait, so that holders multiply and none is overrun.
- */
-const smallBlobIntroductions = 4
 /** A run is one HTTP range request: long enough to hide a round trip, short enough to share. */
 const maxRunChunks = 8
-/** Runs shrink so that each member gets several before a blob is through. */
-const runsPerMember = 4
-/** One run being fetched and one to go on with; more would only take chunks from others. */
-const runsInHand = 2
-/** A lease without a chunk landing for so long is given to someone else. */
-const progressTimeoutMs = 5_000
-
-/** A chunk's SHA-256 and the peer that fetched it from upstream and stands by it. */
-export interface VouchedHash {
-  readonly index: number
-  readonly hash: Uint8Array<ArrayBuffer>
-  readonly voucher: string
-}
+/** Runs shrink so that each fetcher gets several before a blob is through. */
+const runsPerFetcher = 4
+/** With so many chunks left of its run, a fetcher gets the next one: its request travels meanwhile. */
+const renewAtChunks = 1
+/** A fetcher this much slower than the usual is not given another run while others are willing. */
+const slowFactor = 2
+/** Half of a run is taken from a fetcher that would be busy with it for so long, when another has nothing to do. */
+const splitAfterMs = 500
+/**
+ * A lease without a chunk landing for so long is given to someone else: several times what a chunk takes by
+ * experience, within bounds.
+ */
+const patienceChunks = 8
+const minPatienceMs = 1_500
+const maxPatienceMs = 5_000
+/** Weight of the newest chunk in the moving average of what one takes. */
+const gain = 0.3
 
 export type LeaseEvent =
   /** `leased`: chunks that the member is fetching already, by the word of another coordinator. */
@@ -31,15 +31,18 @@ export type LeaseEvent =
       readonly held: ChunkSet
       readonly leased?: readonly ChunkRun[]
     }
+  | { readonly type: 'landed'; readonly member: string; readonly index: number }
+  /** The member would fetch chunks from upstream, until it says that it would not. */
+  | { readonly type: 'ask'; readonly member: string; readonly willing: boolean }
+  /** `pauseMs`: upstream asked to be left alone for so long. */
   | {
-      readonly type: 'landed'
+      readonly type: 'release'
       readonly member: string
-      readonly index: number
-      readonly hash?: Uint8Array<ArrayBuffer>
+      readonly indexes: readonly number[]
+      readonly pauseMs?: number
     }
-  /** The member would fetch `room` more chunks from upstream. */
-  | { readonly type: 'ask'; readonly member: string; readonly room: number }
-  | { readonly type: 'release'; readonly member: string; readonly indexes: readonly number[] }
+  /** Upstream knows no ranges, and sends the whole blob to this member. */
+  | { readonly type: 'claim'; readonly member: string }
   | { readonly type: 'leave'; readonly member: string }
   /** Peers that the DHT names as providers: they may have chunks without being members. */
   | { readonly type: 'providers'; readonly peers: readonly string[] }
@@ -50,37 +53,37 @@ export type LeaseEvent =
 export type LeaseCommand =
   | { readonly type: 'lease'; readonly member: string; readonly runs: ChunkRun[] }
   | { readonly type: 'revoke'; readonly member: string; readonly runs: ChunkRun[] }
-  | { readonly type: 'neighbours'; readonly member: string; readonly peers: string[] }
-  | { readonly type: 'vouched'; readonly member: string; readonly hashes: VouchedHash[] }
-
-interface Member {
-  readonly held: ChunkSet
-  readonly leased: Set<number>
-  readonly introduced: Set<string>
-  /** Chunks that it asked for and was not given yet. */
-  room: number
-  lastProgress: number
-}
+  | Introduction
 
 /**
  * Who fetches which chunk of one blob from upstream, as the blob's coordinator sees it. Every chunk is leased to
- * one member at a time, and to a second only when the first gave it up, left, or made no progress; a chunk that
+ * one member at a time, and to a second only when the first gave it up, left, or is too slow; a chunk that
  * a live member holds is never leased. The state is soft: members bring it with them when they join.
  */
 export class LeaseTable {
   readonly #count: number
-  readonly #random: () => number
-  readonly #members = new Map<string, Member>()
-  readonly #providers = new Set<string>()
-  readonly #vouched = new Map<number, VouchedHash>()
+  readonly #introductions: Introductions
+  readonly #pace = new LeasePace()
+  readonly #members = new Map<string, SwarmMember>()
+  /** Willing members without a lease, in the order of asking. */
+  readonly #waiting = new Set<SwarmMember>()
+  /** Members with leases. */
+  readonly #fetchers = new Set<SwarmMember>()
   /** For each chunk, how many live members hold it. */
   readonly #holders: Uint32Array
-  readonly #leasedBy = new Map<number, string>()
+  readonly #leasedBy = new Map<number, SwarmMember>()
+  /** No chunk before this one is free. */
+  #firstFree = 0
   #settled = false
+  #pausedUntil = 0
+  /** Upstream sends nothing but the whole blob. */
+  #wholeOnly = false
+  /** What a chunk takes a usual fetcher; 0 before that is known. */
+  #chunkMs = 0
 
   constructor(init: { readonly chunkCount: number; readonly random: () => number }) {
     this.#count = init.chunkCount
-    this.#random = init.random
+    this.#introductions = new Introductions(init)
     this.#holders = new Uint32Array(init.chunkCount)
   }
 
@@ -89,216 +92,233 @@ export class LeaseTable {
   }
 
   step(event: LeaseEvent, now: number): LeaseCommand[] {
+    if (event.type === 'join') return this.#join(event, now)
+    if (event.type === 'providers') return this.#introductions.providers(event.peers)
+    if (event.type === 'settled') {
+      this.#settled = true
+      return this.#grant(now)
+    }
+    if (event.type === 'tick') return [...this.#revokeStalled(now), ...this.#grant(now)]
+    const member = this.#members.get(event.member)
+    if (member === undefined) return []
     switch (event.type) {
-      case 'join':
-        return this.#join(event, now)
       case 'landed':
-        return this.#landed(event.member, event.index, event.hash, now)
+        return this.#landed(member, event.index, now)
       case 'ask':
-        return this.#ask(event.member, event.room, now)
+        this.#setWilling(member, event.willing)
+        return this.#grant(now)
       case 'release':
-        this.#release(event.member, event.indexes)
-        return this.#grantWaiting(now)
+        this.#pausedUntil = Math.max(this.#pausedUntil, now + (event.pauseMs ?? 0))
+        this.#release(member, event.indexes)
+        return this.#grant(now)
+      case 'claim':
+        return this.#claim(member, now)
       case 'leave':
-        this.#leave(event.member)
-        return this.#grantWaiting(now)
-      case 'providers':
-        return this.#addProviders(event.peers)
-      case 'settled':
-        this.#settled = true
-        return this.#grantWaiting(now)
-      case 'tick':
-        return [...this.#revokeStalled(now), ...this.#grantWaiting(now)]
+        this.#leave(member)
+        return this.#grant(now)
     }
   }
 
   #join({ member: name, held, leased = [] }: LeaseEvent & { type: 'join' }, now: number): LeaseCommand[] {
-    if (this.#members.has(name)) this.#leave(name)
-    const member: Member = { held, leased: new Set(), introduced: new Set(), room: 0, lastProgress: now }
+    const former = this.#members.get(name)
+    if (former !== undefined) this.#leave(former)
+    const member: SwarmMember = {
+      name,
+      held,
+      leased: new Set(),
+      introduced: new Set(),
+      knownTo: 0,
+      isWilling: false,
+      lastProgress: now,
+      chunkMs: 0,
+    }
     for (const index of held) this.#holders[index] = (this.#holders[index] ?? 0) + 1
-    const commands = this.#introduce(name, member)
     this.#members.set(name, member)
     for (const { start, end } of leased) {
       for (let index = start; index < Math.min(end, this.#count); index++) {
-        if (this.#isFree(index)) this.#lease(name, member, index)
+        if (this.#isFree(index)) this.#lease(member, index)
       }
     }
-    if (this.#vouched.size > 0) {
-      commands.push({ type: 'vouched', member: name, hashes: [...this.#vouched.values()] })
+    return this.#introductions.join(member)
+  }
+
+  #landed(member: SwarmMember, index: number, now: number): LeaseCommand[] {
+    if (!member.held.add(index)) return []
+    this.#holders[index] = (this.#holders[index] ?? 0) + 1
+    const commands: LeaseCommand[] = member.held.isComplete ? this.#introductions.completed(member) : []
+    const wasLeased = member.leased.has(index)
+    if (wasLeased) {
+      this.#pace.landed(this.#fetchers.size, now)
+      this.#measure(member, now)
     }
-    return commands
+    const holder = this.#leasedBy.get(index)
+    if (holder !== undefined) this.#release(holder, [index])
+    return wasLeased ? [...commands, ...this.#grant(now)] : commands
   }
 
-  #introduce(name: string, newcomer: Member): LeaseCommand[] {
-    return this.#count > 1 ? this.#introduceToSwarm(name, newcomer) : this.#introduceToHolders(name, newcomer)
-  }
-
-  #introduceToHolders(name: string, newcomer: Member): LeaseCommand[] {
-    const holders = [...this.#members].filter(([, { held }]) => held.isComplete).map(([holder]) => holder)
-    const peers = [...shuffle(holders, this.#random), ...this.#providers]
-      .filter((peer) => peer !== name)
-      .slice(0, smallBlobIntroductions)
-    for (const peer of peers) newcomer.introduced.add(peer)
-    return peers.length > 0 ? [{ type: 'neighbours', member: name, peers }] : []
-  }
-
-  /** Tells those who wait longest of a new holder. */
-  #introduceHolder(holder: string): LeaseCommand[] {
-    const waiting = [...this.#members].filter(([name, { held, introduced }]) => {
-      return name !== holder && !held.isComplete && introduced.size === 0
-    })
-    return waiting.slice(0, smallBlobIntroductions).map(([name, { introduced }]) => {
-      introduced.add(holder)
-      return { type: 'neighbours', member: name, peers: [holder] }
-    })
-  }
-
-  /** Complete members and providers first, then a random rest; and the newcomer to those who know too few. */
-  #introduceToSwarm(name: string, newcomer: Member): LeaseCommand[] {
-    const others = shuffle([...this.#members.keys()], this.#random)
-    const complete = others.filter((other) => this.#members.get(other)?.held.isComplete)
-    const rest = others.filter((other) => !this.#members.get(other)?.held.isComplete)
-    const known = new Set([...complete, ...this.#providers, ...rest].filter((peer) => peer !== name))
-    const peers = [...known].slice(0, neighboursAimedAt)
-    const commands: LeaseCommand[] = []
-    if (peers.length > 0) commands.push({ type: 'neighbours', member: name, peers })
-    for (const peer of peers) newcomer.introduced.add(peer)
-    for (const other of others) {
-      const member = this.#members.get(other)
-      if (member === undefined || member.introduced.has(name)) continue
-      if (member.held.isComplete || member.introduced.size >= neighboursAimedAt) continue
-      member.introduced.add(name)
-      commands.push({ type: 'neighbours', member: other, peers: [name] })
-    }
-    return commands
-  }
-
-  #landed(
-    name: string,
-    index: number,
-    hash: Uint8Array<ArrayBuffer> | undefined,
-    now: number,
-  ): LeaseCommand[] {
-    const member = this.#members.get(name)
-    if (member === undefined) return []
-    if (member.held.add(index)) this.#holders[index] = (this.#holders[index] ?? 0) + 1
-    if (member.leased.delete(index)) {
-      this.#leasedBy.delete(index)
-      member.lastProgress = now
-    }
-    const commands = this.#grant(name, member, now)
-    if (this.#count === 1) commands.push(...this.#introduceHolder(name))
-    if (hash === undefined || this.#vouched.has(index)) return commands
-    const vouched = { index, hash, voucher: name }
-    this.#vouched.set(index, vouched)
-    for (const other of this.#members.keys()) {
-      if (other !== name) commands.push({ type: 'vouched', member: other, hashes: [vouched] })
-    }
-    return commands
-  }
-
-  #ask(name: string, room: number, now: number): LeaseCommand[] {
-    const member = this.#members.get(name)
-    if (member === undefined) return []
-    member.room = room
-    return this.#grant(name, member, now)
-  }
-
-  #grantWaiting(now: number): LeaseCommand[] {
-    return [...this.#members].flatMap(([name, member]) => this.#grant(name, member, now))
-  }
-
-  #grant(name: string, member: Member, now: number): LeaseCommand[] {
-    if (!this.#settled || member.room <= 0) return []
-    const runs: ChunkRun[] = []
-    const runLength = this.#runLength()
-    let next = 0
-    while (true) {
-      // Whole runs only: a chunk here and a chunk there would each cost upstream a request.
-      const hasTurn = member.leased.size === 0 || member.leased.size + runLength <= runsInHand * runLength
-      const run = hasTurn ? this.#nextFreeRun(next, Math.min(runLength, member.room)) : undefined
-      if (run === undefined) break
-      for (let index = run.start; index < run.end; index++) this.#lease(name, member, index)
-      member.room -= run.end - run.start
-      next = run.end
-      runs.push(run)
-    }
-    if (runs.length === 0) return []
+  #measure(member: SwarmMember, now: number): void {
+    const sample = now - member.lastProgress
     member.lastProgress = now
-    return [{ type: 'lease', member: name, runs }]
+    member.chunkMs = member.chunkMs === 0 ? sample : member.chunkMs + gain * (sample - member.chunkMs)
+    this.#chunkMs = this.#chunkMs === 0 ? sample : this.#chunkMs + gain * (sample - this.#chunkMs)
   }
 
-  #lease(name: string, member: Member, index: number): void {
-    this.#leasedBy.set(index, name)
+  /** Gives out what is free, as far as the pace allows. */
+  #grant(now: number): LeaseCommand[] {
+    if (!this.#settled || now < this.#pausedUntil) return []
+    const commands: LeaseCommand[] = []
+    for (const member of this.#fetchers) {
+      if (member.leased.size > renewAtChunks || !member.isWilling || this.#isSlow(member)) continue
+      const run = this.#nextFreeRun()
+      if (run === undefined) break
+      commands.push(this.#leaseRun(member, run, now))
+    }
+    for (const member of this.#waiting) {
+      if (this.#fetchers.size >= this.#limit()) break
+      const run = this.#nextFreeRun()
+      if (run !== undefined) commands.push(this.#leaseRun(member, run, now))
+      else {
+        const split = this.#split(member, now)
+        if (split.length === 0) break
+        commands.push(...split)
+      }
+    }
+    return commands
+  }
+
+  #limit(): number {
+    return this.#wholeOnly ? 1 : this.#pace.fetchers
+  }
+
+  #isSlow(member: SwarmMember): boolean {
+    return this.#waiting.size > 0 && member.chunkMs > slowFactor * this.#chunkMs
+  }
+
+  /** With nothing left to give: the second half of what the busiest fetcher has not come to yet. */
+  #split(member: SwarmMember, now: number): LeaseCommand[] {
+    if (this.#wholeOnly) return []
+    let busiest: SwarmMember | undefined
+    let longestMs = splitAfterMs
+    for (const fetcher of this.#fetchers) {
+      const remainingMs = fetcher.leased.size * (fetcher.chunkMs || this.#chunkMs)
+      if (fetcher.leased.size < 2 || remainingMs < longestMs) continue
+      busiest = fetcher
+      longestMs = remainingMs
+    }
+    if (busiest === undefined) return []
+    const indexes = [...busiest.leased].sort((a, b) => a - b)
+    const taken = ChunkSet.of(this.#count, indexes.slice(indexes.length >> 1)).runs()
+    const [run] = taken.slice(-1)
+    if (run === undefined) return []
+    this.#release(busiest, indexesOf(run))
+    return [{ type: 'revoke', member: busiest.name, runs: [run] }, this.#leaseRun(member, run, now)]
+  }
+
+  #leaseRun(member: SwarmMember, run: ChunkRun, now: number): LeaseCommand {
+    if (member.leased.size === 0) member.lastProgress = now
+    for (const index of indexesOf(run)) this.#lease(member, index)
+    return { type: 'lease', member: member.name, runs: [run] }
+  }
+
+  #lease(member: SwarmMember, index: number): void {
+    this.#leasedBy.set(index, member)
     member.leased.add(index)
+    this.#fetchers.add(member)
+    this.#waiting.delete(member)
   }
 
-  #runLength(): number {
-    const fair = Math.ceil(this.#count / (runsPerMember * Math.max(this.#members.size, 1)))
-    return Math.max(1, Math.min(maxRunChunks, fair))
+  #release(member: SwarmMember, indexes: Iterable<number>): void {
+    for (const index of indexes) {
+      if (!member.leased.delete(index)) continue
+      this.#leasedBy.delete(index)
+      this.#freed(index)
+    }
+    if (member.leased.size > 0) return
+    this.#fetchers.delete(member)
+    if (member.isWilling) this.#waiting.add(member)
   }
 
-  #nextFreeRun(from: number, maxLength: number): ChunkRun | undefined {
-    let start = from
-    while (start < this.#count && !this.#isFree(start)) start++
+  #setWilling(member: SwarmMember, isWilling: boolean): void {
+    member.isWilling = isWilling
+    if (!isWilling) this.#waiting.delete(member)
+    else if (member.leased.size === 0) this.#waiting.add(member)
+  }
+
+  #nextFreeRun(): ChunkRun | undefined {
+    while (this.#firstFree < this.#count && !this.#isFree(this.#firstFree)) this.#firstFree++
+    const start = this.#firstFree
     if (start >= this.#count) return undefined
+    const maxLength = this.#runLength()
     let end = start + 1
     while (end < this.#count && end - start < maxLength && this.#isFree(end)) end++
     return { start, end }
+  }
+
+  #runLength(): number {
+    if (this.#wholeOnly) return this.#count
+    const fetchers = Math.max(1, Math.min(this.#members.size, this.#pace.fetchers))
+    const fair = Math.ceil(this.#count / (runsPerFetcher * fetchers))
+    return Math.max(1, Math.min(maxRunChunks, fair))
   }
 
   #isFree(index: number): boolean {
     return this.#holders[index] === 0 && !this.#leasedBy.has(index)
   }
 
-  #release(name: string, indexes: readonly number[]): void {
-    const member = this.#members.get(name)
-    for (const index of indexes) {
-      if (member?.leased.delete(index)) this.#leasedBy.delete(index)
+  #freed(index: number): void {
+    if (index < this.#firstFree) this.#firstFree = index
+  }
+
+  /** The first who is sent the whole keeps it; whoever else is sent it too is told to hang up. */
+  #claim(member: SwarmMember, now: number): LeaseCommand[] {
+    const all = { start: 0, end: this.#count }
+    const rival = [...this.#fetchers].find((fetcher) => fetcher !== member)
+    if (this.#wholeOnly && rival !== undefined) {
+      this.#release(member, [...member.leased])
+      return [{ type: 'revoke', member: member.name, runs: [all] }]
     }
-  }
-
-  #leave(name: string): void {
-    const member = this.#members.get(name)
-    if (member === undefined) return
-    this.#release(name, [...member.leased])
-    for (const index of member.held) this.#holders[index] = Math.max(0, (this.#holders[index] ?? 0) - 1)
-    this.#members.delete(name)
-  }
-
-  #addProviders(peers: readonly string[]): LeaseCommand[] {
+    this.#wholeOnly = true
     const commands: LeaseCommand[] = []
-    for (const peer of peers) this.#providers.add(peer)
-    for (const [name, member] of this.#members) {
-      const fresh = peers.filter((peer) => peer !== name && !member.introduced.has(peer))
-      for (const peer of fresh) member.introduced.add(peer)
-      if (fresh.length > 0 && !member.held.isComplete) {
-        commands.push({ type: 'neighbours', member: name, peers: fresh })
-      }
+    for (const fetcher of this.#fetchers) {
+      if (fetcher === member) continue
+      this.#release(fetcher, [...fetcher.leased])
+      commands.push({ type: 'revoke', member: fetcher.name, runs: [all] })
     }
+    for (const index of indexesOf(all)) if (this.#isFree(index)) this.#lease(member, index)
+    member.lastProgress = now
     return commands
   }
 
+  #leave(member: SwarmMember): void {
+    member.isWilling = false
+    this.#release(member, [...member.leased])
+    this.#waiting.delete(member)
+    this.#introductions.leave(member)
+    this.#members.delete(member.name)
+    for (const index of member.held) {
+      this.#holders[index] = (this.#holders[index] ?? 1) - 1
+      this.#freed(index)
+    }
+  }
+
   #revokeStalled(now: number): LeaseCommand[] {
+    const patienceMs =
+      this.#chunkMs === 0
+        ? maxPatienceMs
+        : Math.min(maxPatienceMs, Math.max(minPatienceMs, patienceChunks * this.#chunkMs))
     const commands: LeaseCommand[] = []
-    for (const [name, member] of this.#members) {
-      if (member.leased.size === 0 || now - member.lastProgress < progressTimeoutMs) continue
-      const stalled = ChunkSet.of(this.#count, member.leased)
-      this.#release(name, [...stalled])
-      // It must not get the same chunks back at once: whoever waits comes first.
-      member.room = 0
-      commands.push({ type: 'revoke', member: name, runs: stalled.runs() })
+    for (const member of [...this.#fetchers]) {
+      if (now - member.lastProgress < patienceMs) continue
+      const runs = ChunkSet.of(this.#count, member.leased).runs()
+      // It must not get the same chunks back at once: whoever waits comes first, and it may ask again.
+      this.#setWilling(member, false)
+      this.#release(member, [...member.leased])
+      commands.push({ type: 'revoke', member: member.name, runs })
     }
     return commands
   }
 }
 
-function shuffle<T>(items: T[], random: () => number): T[] {
-  for (let last = items.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1))
-    const item = items[last] as T
-    items[last] = items[other] as T
-    items[other] = item
-  }
-  return items
+function* indexesOf({ start, end }: ChunkRun): Generator<number> {
+  for (let index = start; index < end; index++) yield index
 }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { ChunkSet, type PartialBlob, type TransferListener } from '@shoal/content'
-import type { VouchedHash } from '../coordination/lease-table.ts'
+import type { VouchedHash } from '../coordination/vouched-hashes.ts'
 import type { ReceivedChunk } from '../exchange/chunk-session.ts'
 import { ChunkTrust } from './chunk-trust.ts'
 import { type DownloadEvent, fromUpstream } from './download-events.ts'

@@ -7,46 +7,44 @@ import type { ReadonlyChunkSet } from '@shoal/content'
 const inOrderWindowChunks = 8
 
 export interface PickInput {
-  readonly count: number
-  readonly held: ReadonlyChunkSet
-  /** First chunk that a client waits for. */
-  readonly readingAt: number
-  /** Chunks that may be asked of the peer now: it has them and nobody else is on them. */
-  readonly isCandidate: (index: number) => boolean
+  /** Chunks that may be asked for. */
+  readonly wanted: ReadonlyChunkSet
+  /** Chunks that the peer has. */
+  readonly offered: ReadonlyChunkSet
+  /** First missing chunk at or after where a client reads. */
+  readonly windowStart: number
   /** How many neighbours have the chunk. */
   readonly availability: (index: number) => number
+  /** 0 to 1. */
   readonly random: () => number
 }
 
 /**
- * The next chunk to ask of a peer: the first missing one near the reader, else the rarest, ties by chance.
+ * The next chunk to ask of a peer: the first that is wanted near the reader, else the rarest, ties by chance.
  * (Rarest first: Legout et al., "Rarest First and Choke Algorithms Are Enough", IMC 2006.)
  */
 export function pickChunk(input: PickInput): number | undefined {
-  const windowStart = input.held.firstMissing(input.readingAt)
-  const windowEnd = Math.min(windowStart + inOrderWindowChunks, input.count)
-  for (let index = windowStart; index < windowEnd; index++) {
-    if (!input.held.has(index) && input.isCandidate(index)) return index
-  }
+  const { wanted, offered, windowStart } = input
+  const inWindow = wanted.firstCommon(offered, windowStart)
+  if (inWindow < Math.min(windowStart + inOrderWindowChunks, wanted.capacity)) return inWindow
   return pickRarest(input)
 }
 
-function pickRarest(input: PickInput): number | undefined {
+function pickRarest({ wanted, offered, availability, random }: PickInput): number | undefined {
+  const { capacity } = wanted
+  // From a random place on and around: of equally rare chunks, each peer's turn falls on another.
+  const turn = Math.floor(random() * capacity)
   let best: number | undefined
   let bestAvailability = Number.POSITIVE_INFINITY
-  let ties = 0
-  for (
-    let index = input.held.firstMissing(0);
-    index < input.count;
-    index = input.held.firstMissing(index + 1)
-  ) {
-    if (!input.isCandidate(index)) continue
-    const availability = input.availability(index)
-    if (availability > bestAvailability) continue
-    ties = availability < bestAvailability ? 1 : ties + 1
-    bestAvailability = availability
-    // Reservoir sampling: each of the k rarest is chosen with chance 1/k, in one pass.
-    if (ties === 1 || input.random() < 1 / ties) best = index
+  const look = (from: number, to: number): void => {
+    for (let index = wanted.firstCommon(offered, from); index < to; index = wanted.firstCommon(offered, index + 1)) {
+      const found = availability(index)
+      if (found >= bestAvailability) continue
+      best = index
+      bestAvailability = found
+    }
   }
+  look(turn, capacity)
+  look(0, turn)
   return best
 }

@@ -1,4 +1,4 @@
-import type { VouchedHash } from '../coordination/lease-table.ts'
+import type { VouchedHash } from '../coordination/vouched-hashes.ts'
 
 /** What a chunk's bytes deserve, seen against what was said of them. */
 export type ChunkVerdict =

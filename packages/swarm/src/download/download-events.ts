@@ -3,7 +3,12 @@ import type { ChunkRun, ChunkSet } from '@shoal/content'
 /** What a download's planner is told. */
 export type DownloadEvent =
   /** Peers that may have the blob, from the coordinator or the DHT. */
-  | { readonly type: 'found'; readonly peers: readonly string[] }
+  | {
+      readonly type: 'found'
+      readonly peers: readonly string[]
+      /** Those who named them say that they have all of it. @default false */
+      readonly complete?: boolean
+    }
   /** The search for peers ended. */
   | { readonly type: 'searched' }
   | { readonly type: 'connected'; readonly peer: string; readonly held: ChunkSet }
@@ -28,6 +33,8 @@ export type DownloadEvent =
   | { readonly type: 'coordinated'; readonly connected: boolean }
   /** An upstream fetch ended; without `failed` all its chunks were stored. */
   | { readonly type: 'upstream-ended'; readonly run: ChunkRun; readonly failed?: UpstreamFailure }
+  /** Upstream does not know ranges: the answer to this request is the whole blob. */
+  | { readonly type: 'upstream-whole'; readonly run: ChunkRun }
   /** Chunks that the whole's digest proved wrong, or may have: fetched again, not from who sent them. */
   | { readonly type: 'dropped'; readonly suspects: ReadonlyMap<number, string | undefined> }
   /** The first chunk that a client waits for. */
@@ -38,18 +45,25 @@ export interface UpstreamFailure {
   /** Asking again is useless: the origin does not have it, or does not let us. */
   readonly final: boolean
   readonly reason: string
+  /** How long upstream asked us to wait, in milliseconds. */
+  readonly retryAfterMs?: number | undefined
 }
 
 /** What a download's planner wants done. */
 export type DownloadCommand =
   | { readonly type: 'connect'; readonly peer: string }
-  | { readonly type: 'disconnect'; readonly peer: string; readonly reason: 'stalled' }
+  | { readonly type: 'disconnect'; readonly peer: string; readonly reason: 'stalled' | 'slow' }
   | { readonly type: 'request'; readonly peer: string; readonly index: number }
   | { readonly type: 'cancel'; readonly peer: string; readonly index: number }
-  /** Tell the coordinator how many more chunks we would fetch from upstream. */
-  | { readonly type: 'ask'; readonly room: number }
-  | { readonly type: 'release'; readonly indexes: readonly number[] }
+  /** Tell the coordinator whether we would fetch chunks from upstream. */
+  | { readonly type: 'ask'; readonly willing: boolean }
+  /** Give leased chunks back; `pauseMs` for how long upstream asked to be left alone. */
+  | { readonly type: 'release'; readonly indexes: readonly number[]; readonly pauseMs?: number }
+  /** Tell the coordinator that all of the blob is coming to us: upstream sends nothing less. */
+  | { readonly type: 'claim' }
   | { readonly type: 'fetch'; readonly run: ChunkRun }
+  /** End this fetch: none of its chunks is needed from it any more. */
+  | { readonly type: 'cut'; readonly run: ChunkRun }
   /** Look for peers beyond those that the coordinator named, and say when that has been done. */
   | { readonly type: 'search' }
   | { readonly type: 'finish' }

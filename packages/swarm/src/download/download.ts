@@ -1,5 +1,6 @@
 import {
   type BlobStore,
+  type ChunkRun,
   type ChunkSource,
   type ContentAddress,
   ContentUnavailableError,
@@ -73,6 +74,7 @@ export class Download {
   readonly #closed = Promise.withResolvers<void>()
   readonly #done = Promise.withResolvers<void>()
   readonly #work = new Set<Promise<void>>()
+  readonly #fetches = new Map<ChunkRun, AbortController>()
   readonly #timer: NodeJS.Timeout
   readonly #startedAt = performance.now()
   #linger: NodeJS.Timeout | undefined
@@ -121,7 +123,7 @@ export class Download {
       leased: () => this.#planner.outstanding(),
       events: {
         onConnected: (connected) => dispatch({ type: 'coordinated', connected }),
-        onNeighbours: (peers) => dispatch({ type: 'found', peers }),
+        onNeighbours: (peers, complete) => dispatch({ type: 'found', peers, complete }),
         onLeased: (runs) => dispatch({ type: 'leased', runs }),
         onRevoked: (runs) => dispatch({ type: 'revoked', runs }),
         onVouched: (hashes) => this.#intake.vouch(hashes),
@@ -215,11 +217,15 @@ export class Download {
       case 'cancel':
         return this.#sessions.cancel(command.peer, command.index)
       case 'ask':
-        return this.#link.ask(command.room)
+        return this.#link.ask(command.willing)
       case 'release':
-        return this.#link.release(command.indexes)
+        return this.#link.release(command.indexes, command.pauseMs)
+      case 'claim':
+        return this.#link.claim()
       case 'fetch':
         return this.#run(this.#fetch(command.run))
+      case 'cut':
+        return this.#fetches.get(command.run)?.abort()
       case 'search':
         return this.#run(this.#search())
       case 'finish':
@@ -241,8 +247,10 @@ export class Download {
     this.#dispatch({ type: 'searched' })
   }
 
-  async #fetch(run: { start: number; end: number }): Promise<void> {
+  async #fetch(run: ChunkRun): Promise<void> {
     const { origin, onTrouble } = this.#components
+    const cut = new AbortController()
+    this.#fetches.set(run, cut)
     let failed: ReturnType<typeof upstreamFailure> | undefined
     try {
       await fetchRun(
@@ -251,16 +259,20 @@ export class Download {
           address: this.#address,
           layout: this.#partial.layout,
           run,
-          isHeld: (index) => this.#intake.isHeld(index),
+          isWanted: (index) => this.#planner.isFetching(index),
+          onWhole: () => this.#dispatch({ type: 'upstream-whole', run }),
           onChunk: (index, bytes) => this.#orEnd(this.#intake.fromUpstream(index, bytes)),
         },
-        { signal: this.#ended.signal },
+        { signal: AbortSignal.any([this.#ended.signal, cut.signal]) },
       )
     } catch (error) {
-      failed = upstreamFailure(error)
-      this.#upstreamError = error as Error
-      if (!this.#ended.signal.aborted) onTrouble(error as Error)
+      if (!cut.signal.aborted) {
+        failed = upstreamFailure(error)
+        this.#upstreamError = error as Error
+        if (!this.#ended.signal.aborted) onTrouble(error as Error)
+      }
     }
+    this.#fetches.delete(run)
     this.#dispatch(
       failed === undefined ? { type: 'upstream-ended', run } : { type: 'upstream-ended', run, failed },
     )

@@ -17,6 +17,8 @@ export class Neighbour {
   lastProgress: number
   /** It stopped sending: its pending chunks may be asked of others too. */
   snubbed = false
+  /** It had nothing that we want at this revision of the ledger, and has got nothing since. */
+  dryAt: number | undefined
   readonly #speed: SpeedMeter
 
   constructor(peer: string, held: ChunkSet, now: number) {
@@ -41,7 +43,6 @@ export class Neighbour {
 
   progress(bytes: number, now: number): void {
     this.lastProgress = now
-    this.snubbed = false
     this.#speed.add(bytes, now)
   }
 
@@ -50,5 +51,11 @@ export class Neighbour {
     if (this.snubbed) return 1
     const wanted = Math.ceil((this.bytesPerSecond * pipelineSeconds) / chunkLength)
     return Math.min(maxPipelineChunks, Math.max(minPipelineChunks, wanted))
+  }
+
+  /** How long a further chunk would take, seen from what is pending; in chunks for a peer whose speed is unknown. */
+  expectedWait(chunkLength: number): number {
+    const ahead = this.pending.size + 1
+    return this.bytesPerSecond === 0 ? ahead / 1_000 : (ahead * chunkLength) / this.bytesPerSecond
   }
 }

@@ -1,6 +1,8 @@
 import type { ChunkLayout, ChunkRun, ChunkSet } from '@shoal/content'
+import { ChunkLedger } from './chunk-ledger.ts'
 import { type DownloadCommand, type DownloadEvent, fromUpstream } from './download-events.ts'
-import { PeerPlan } from './peer-plan.ts'
+import { Neighbourhood } from './neighbourhood.ts'
+import { RequestPlan } from './request-plan.ts'
 import { UpstreamPlan } from './upstream-plan.ts'
 
 /** When nothing moves in the swarm for so long, the node stops waiting for the others and asks upstream itself. */
@@ -39,9 +41,10 @@ export interface DownloadPlannerInit {
  */
 export class DownloadPlanner {
   readonly #layout: ChunkLayout
-  readonly #held: ChunkSet
+  readonly #ledger: ChunkLedger
   readonly #startedAt: number
-  readonly #peers: PeerPlan
+  readonly #neighbours: Neighbourhood
+  readonly #requests: RequestPlan
   readonly #upstream: UpstreamPlan
   #coordinated = false
   #search: 'none' | 'running' | 'done' = 'none'
@@ -54,13 +57,15 @@ export class DownloadPlanner {
 
   constructor(init: DownloadPlannerInit) {
     this.#layout = init.layout
-    this.#held = init.held
+    this.#ledger = new ChunkLedger(init.held)
     this.#startedAt = init.now
     this.#lastStored = init.now
     this.#lastMoved = init.now
     this.#readingSince = init.now
-    this.#peers = new PeerPlan(init)
-    this.#upstream = new UpstreamPlan(init.layout)
+    const shared = { layout: init.layout, ledger: this.#ledger }
+    this.#neighbours = new Neighbourhood(this.#ledger)
+    this.#requests = new RequestPlan({ ...init, ...shared, neighbours: this.#neighbours })
+    this.#upstream = new UpstreamPlan(shared)
   }
 
   step(event: DownloadEvent, now: number): DownloadCommand[] {
@@ -69,19 +74,15 @@ export class DownloadPlanner {
     const commands = this.#apply(event, now)
     // Some bytes of a chunk change no decision, and there are many of them.
     if (event.type === 'progress') return commands
-    if (this.#held.isComplete) {
+    if (this.#ledger.held.isComplete) {
       this.#ended = true
       return [...commands, { type: 'finish' }]
     }
     this.#hurry(now)
     commands.push(
-      ...this.#peers.connect(),
+      ...this.#neighbours.connect(),
       ...this.#upstream.fetch(now, () => this.#runAlone(now)),
-      ...this.#peers.request({
-        readingAt: this.#readingAt,
-        isFetching: (index) => this.#upstream.isFetching(index),
-        now,
-      }),
+      ...this.#requests.request(this.#readingAt, now),
       ...this.#upstream.ask(this.#wantsLeases(now)),
     )
     if (this.#search === 'none' && this.#lacksPeers(now)) {
@@ -99,46 +100,53 @@ export class DownloadPlanner {
     return this.#upstream.outstanding()
   }
 
+  /** Whether the chunk is to come from a running upstream fetch. */
+  isFetching(index: number): boolean {
+    return this.#ledger.isFetching(index) && !this.#ledger.held.has(index)
+  }
+
   #apply(event: DownloadEvent, now: number): DownloadCommand[] {
     switch (event.type) {
       case 'found':
-        this.#peers.found(event.peers)
+        this.#neighbours.found(event.peers, event.complete === true)
         return []
       case 'searched':
         this.#search = 'done'
         return []
       case 'connected':
-        this.#peers.connected(event.peer, event.held, now)
+        this.#neighbours.connected(event.peer, event.held, now)
         return []
       case 'has':
-        this.#peers.has(event.peer, event.indexes)
+        this.#neighbours.has(event.peer, event.indexes)
         return []
       case 'progress':
-        this.#peers.progress(event.peer, event.bytes, now)
+        this.#neighbours.progress(event.peer, event.bytes, now)
+        this.#requests.progress(event.bytes, now)
         return []
       case 'gone':
-        this.#peers.gone(event.peer)
+        this.#neighbours.gone(event.peer)
         return []
       case 'refused':
-        this.#peers.refused(event.peer, event.index)
+        this.#neighbours.refused(event.peer, event.index)
         return []
       case 'distrusted':
-        this.#peers.distrust(event.peer, event.index)
-        if (event.fetchUpstream && !this.#held.has(event.index)) this.#upstream.owe(event.index)
+        this.#neighbours.distrust(event.peer, event.index)
+        if (event.fetchUpstream && !this.#ledger.held.has(event.index)) this.#upstream.owe(event.index)
         return []
       case 'stored':
         return this.#stored(event.index, event.from, now)
       case 'leased':
-        return this.#upstream.lease(event.runs, this.#held)
+        return this.#upstream.lease(event.runs)
       case 'revoked':
-        this.#upstream.revoke(event.runs)
-        return []
+        return this.#upstream.revoke(event.runs)
       case 'coordinated':
         this.#coordinated = event.connected
         this.#upstream.coordinatorChanged()
         return []
       case 'upstream-ended':
-        return this.#upstream.ended(event.run, { failed: event.failed, held: this.#held, now })
+        return this.#upstream.ended(event.run, { failed: event.failed, now })
+      case 'upstream-whole':
+        return this.#upstream.whole(event.run)
       case 'dropped':
         this.#drop(event.suspects, now)
         return []
@@ -147,31 +155,31 @@ export class DownloadPlanner {
         this.#readingAt = event.index
         return []
       case 'tick':
-        return this.#peers.leaveStalled(now)
+        return this.#neighbours.review(now)
     }
   }
 
   #stored(index: number, from: string, now: number): DownloadCommand[] {
-    this.#held.add(index)
+    this.#ledger.store(index)
     this.#lastStored = now
     this.#upstream.stored(index, from === fromUpstream)
-    return this.#peers.stored(index, from)
+    return this.#neighbours.stored(index, from, now)
   }
 
   #drop(suspects: ReadonlyMap<number, string | undefined>, now: number): void {
     this.#ended = false
     this.#lastStored = now
     for (const [index, peer] of suspects) {
-      this.#held.delete(index)
+      this.#ledger.drop(index)
       this.#upstream.owe(index)
-      if (peer !== undefined) this.#peers.distrust(peer, index)
+      if (peer !== undefined) this.#neighbours.distrust(peer, index)
     }
   }
 
   /** Costs upstream a chunk, and spares a client its time-out. */
   #hurry(now: number): void {
-    if (this.#held.has(this.#readingAt) || now - this.#readingSince < readerPatienceMs) return
-    if (!this.#upstream.isUsable(now) || this.#upstream.covers(this.#readingAt)) return
+    if (this.#ledger.held.has(this.#readingAt) || now - this.#readingSince < readerPatienceMs) return
+    if (!this.#upstream.isUsable(now) || this.#ledger.isCovered(this.#readingAt)) return
     this.#readingSince = now
     this.#upstream.owe(this.#readingAt)
   }
@@ -179,22 +187,18 @@ export class DownloadPlanner {
   /** Bounded wait: when nothing moves for a while, and nothing is coming from upstream, go without a lease. */
   #runAlone(now: number): ChunkRun | undefined {
     if (now - this.#lastMoved < aloneAfterMs) return undefined
-    const ahead = this.#held.firstMissing(this.#readingAt)
-    const start = ahead < this.#layout.count ? ahead : this.#held.firstMissing(0)
+    const ahead = this.#ledger.held.firstMissing(this.#readingAt)
+    const start = ahead < this.#layout.count ? ahead : this.#ledger.held.firstMissing(0)
     let end = start + 1
-    while (end < this.#layout.count && !this.#held.has(end)) end++
+    while (end < this.#layout.count && !this.#ledger.held.has(end)) end++
     return { start, end }
   }
 
   /** Leases are for chunks that no neighbour has; and only once those who may have them were heard. */
   #wantsLeases(now: number): boolean {
     if (!this.#coordinated || !this.#upstream.isUsable(now)) return false
-    if (this.#peers.isConnecting && now - this.#startedAt < greetingMs) return false
-    const { count } = this.#layout
-    for (let index = this.#held.firstMissing(0); index < count; index = this.#held.firstMissing(index + 1)) {
-      if (this.#peers.availability(index) === 0 && !this.#upstream.covers(index)) return true
-    }
-    return false
+    if (this.#neighbours.isConnecting && now - this.#startedAt < greetingMs) return false
+    return this.#ledger.orphans > 0
   }
 
   /** The coordinator looks for peers, for all of us; a search of our own is for when that brings nothing. */
@@ -205,10 +209,10 @@ export class DownloadPlanner {
   /** Why nobody can deliver the rest, or undefined while there is hope. */
   #hopeless(now: number): string | undefined {
     const why = this.#upstream.failure?.reason
-    if (why === undefined || !this.#upstream.isIdle || this.#search !== 'done' || this.#peers.isConnecting)
+    if (why === undefined || !this.#upstream.isIdle || this.#search !== 'done' || this.#neighbours.isConnecting)
       return undefined
-    if (this.#peers.neighbourCount === 0) return `${why}; no peer has it`
+    if (this.#neighbours.size === 0) return `${why}; no peer has it`
     if (now - this.#lastStored < giveUpAfterMs) return undefined
-    return `${why}; ${this.#peers.neighbourCount} peers bring nothing new`
+    return `${why}; ${this.#neighbours.size} peers bring nothing new`
   }
 }

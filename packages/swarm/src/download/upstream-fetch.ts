@@ -15,13 +15,15 @@ export interface UpstreamFetch {
   readonly run: ChunkRun
   /** Called for each chunk in order; the body is read on only when it resolves. */
   readonly onChunk: (index: number, bytes: Uint8Array) => Promise<void>
-  /** A chunk that is here by now needs no bytes kept. */
-  readonly isHeld: (index: number) => boolean
+  /** A chunk that is here by now, or that someone else fetches, needs no bytes kept. */
+  readonly isWanted: (index: number) => boolean
+  /** Called when upstream, asked for a range, sends the whole. */
+  readonly onWhole: () => void
 }
 
 /**
- * Fetches a run of chunks from the origin in one request. An origin without ranges sends the whole; then every
- * chunk that is missing is taken from it.
+ * Fetches a run of chunks from the origin in one request, and hangs up when none of the rest is wanted any more. An
+ * origin without ranges sends the whole; then every chunk that is wanted is taken from it.
  *
  * @throws OriginError, or what onChunk throws
  */
@@ -36,6 +38,9 @@ export async function fetchRun(fetch: UpstreamFetch, options?: AbortOptions): Pr
       `${fetch.address.digest} has ${content.size} bytes upstream, not ${layout.size}`,
     )
   }
+  const isWhole = content.range.start === 0 && content.range.end === layout.size
+  if (isWhole && !whole) fetch.onWhole()
+  const end = isWhole ? layout.count : run.end
   let index = layout.indexAt(content.range.start)
   let chunk = newChunk(layout, index)
   let filled = 0
@@ -47,9 +52,9 @@ export async function fetchRun(fetch: UpstreamFetch, options?: AbortOptions): Pr
       filled += part.length
       rest = rest.subarray(part.length)
       if (filled < chunk.length) continue
-      if (!fetch.isHeld(index)) await fetch.onChunk(index, chunk)
+      if (fetch.isWanted(index)) await fetch.onChunk(index, chunk)
       index++
-      if (index >= layout.count) return
+      if (!isAnyWanted(index, end, fetch.isWanted)) return
       chunk = newChunk(layout, index)
       filled = 0
     }
@@ -60,7 +65,13 @@ export async function fetchRun(fetch: UpstreamFetch, options?: AbortOptions): Pr
 export function upstreamFailure(error: unknown): UpstreamFailure {
   const fault = error instanceof OriginError ? error.fault : undefined
   const final = fault === 'not-found' || fault === 'unauthorized' || fault === 'refused'
-  return { final, reason: error instanceof Error ? error.message : String(error) }
+  const retryAfterMs = error instanceof OriginError ? error.retryAfterMs : undefined
+  return { final, reason: error instanceof Error ? error.message : String(error), retryAfterMs }
+}
+
+function isAnyWanted(from: number, to: number, isWanted: (index: number) => boolean): boolean {
+  for (let index = from; index < to; index++) if (isWanted(index)) return true
+  return false
 }
 
 function newChunk(layout: ChunkLayout, index: number): Uint8Array {

@@ -1,4 +1,5 @@
 import { type ChunkLayout, type ChunkRun, ChunkSet } from '@shoal/content'
+import type { ChunkLedger } from './chunk-ledger.ts'
 import type { DownloadCommand, UpstreamFailure } from './download-events.ts'
 
 /** Two requests at a time keep upstream's pipe full while the next lease travels. */
@@ -8,29 +9,39 @@ const maxRunChunks = 8
 /** After upstream failed, it is asked again this much later, doubling. */
 const retryMs = 500
 const maxFailures = 3
+/** An origin that says "later" is believed for so long at the most, and asked for so long in all. */
+const maxRetryAfterMs = 30_000
+
+interface Fetch {
+  readonly run: ChunkRun
+  /** Chunks of it that still are to come from it. */
+  readonly rest: Set<number>
+}
 
 /** The planner's view of upstream: what is leased to us, what is being fetched, whether asking makes sense. */
 export class UpstreamPlan {
+  readonly #layout: ChunkLayout
+  readonly #ledger: ChunkLedger
   /** Leased to us and not yet being fetched. */
   readonly #leased: ChunkSet
-  /** To be fetched without a lease: chunks that are disputed or proved wrong. */
+  /** To be fetched without a lease: chunks that are disputed or proved wrong, or that a client waited for too long. */
   readonly #owed: ChunkSet
-  readonly #fetching: ChunkSet
-  #fetches = 0
-  /** The room that the coordinator was last told of. */
-  #asked = 0
+  readonly #fetches: Fetch[] = []
+  /** What the coordinator was last told; undefined when it may have forgotten. */
+  #willing: boolean | undefined
   #failure: UpstreamFailure | undefined
   #failures = 0
   #retryAt = 0
 
-  constructor(layout: ChunkLayout) {
-    this.#leased = new ChunkSet(layout.count)
-    this.#owed = new ChunkSet(layout.count)
-    this.#fetching = new ChunkSet(layout.count)
+  constructor(init: { layout: ChunkLayout; ledger: ChunkLedger }) {
+    this.#layout = init.layout
+    this.#ledger = init.ledger
+    this.#leased = new ChunkSet(init.layout.count)
+    this.#owed = new ChunkSet(init.layout.count)
   }
 
   get isIdle(): boolean {
-    return this.#fetches === 0
+    return this.#fetches.length === 0
   }
 
   /** Why upstream will not be asked again, or undefined while it will. */
@@ -42,19 +53,10 @@ export class UpstreamPlan {
     return this.failure === undefined && now >= this.#retryAt
   }
 
-  isFetching(index: number): boolean {
-    return this.#fetching.has(index)
-  }
-
-  /** It comes, or will come, from upstream. */
-  covers(index: number): boolean {
-    return this.#fetching.has(index) || this.#leased.has(index)
-  }
-
   /** Chunks that come from upstream by a lease: what a new coordinator has to know. */
   outstanding(): ChunkRun[] {
     const chunks = this.#leased.clone()
-    for (const index of this.#fetching) chunks.add(index)
+    for (const { rest } of this.#fetches) for (const index of rest) chunks.add(index)
     return chunks.runs()
   }
 
@@ -63,73 +65,109 @@ export class UpstreamPlan {
   }
 
   /** Takes a lease; what is held by now goes back. */
-  lease(runs: readonly ChunkRun[], held: ChunkSet): DownloadCommand[] {
-    this.#asked = 0
+  lease(runs: readonly ChunkRun[]): DownloadCommand[] {
     const unneeded: number[] = []
-    for (const index of indexesOf(runs, held.capacity)) {
-      if (held.has(index)) unneeded.push(index)
-      else this.#leased.add(index)
+    for (const index of indexesOf(runs, this.#layout.count)) {
+      if (this.#ledger.held.has(index)) unneeded.push(index)
+      else if (!this.#ledger.isFetching(index)) this.#setLeased(index, true)
     }
     return unneeded.length > 0 ? [{ type: 'release', indexes: unneeded }] : []
   }
 
-  revoke(runs: readonly ChunkRun[]): void {
-    this.#asked = 0
-    for (const index of indexesOf(runs, this.#leased.capacity)) this.#leased.delete(index)
+  /** Takes it that someone else fetches them. A request of which nothing is left is cut. */
+  revoke(runs: readonly ChunkRun[]): DownloadCommand[] {
+    this.#willing = undefined
+    const commands: DownloadCommand[] = []
+    for (const index of indexesOf(runs, this.#layout.count)) this.#setLeased(index, false)
+    for (const { run, rest } of this.#fetches) {
+      if (rest.size === 0) continue
+      for (const index of indexesOf(runs, this.#layout.count)) {
+        if (rest.delete(index)) this.#ledger.setUpstream(index, 'none')
+      }
+      if (rest.size === 0) commands.push({ type: 'cut', run })
+    }
+    return commands
+  }
+
+  /** Upstream does not know ranges: all of it comes now, whatever was asked for. */
+  whole(run: ChunkRun): DownloadCommand[] {
+    const fetch = this.#fetches.find((candidate) => candidate.run === run)
+    if (fetch === undefined) return []
+    const { count } = this.#layout
+    const { held } = this.#ledger
+    for (let index = held.firstMissing(0); index < count; index = held.firstMissing(index + 1)) {
+      this.#leased.delete(index)
+      this.#owed.delete(index)
+      fetch.rest.add(index)
+      this.#ledger.setUpstream(index, 'fetching')
+    }
+    return [{ type: 'claim' }]
   }
 
   /** The coordinator came or went: it knows nothing of what we asked for. */
   coordinatorChanged(): void {
-    this.#asked = 0
+    this.#willing = undefined
   }
 
   stored(index: number, fromUpstream: boolean): void {
-    this.#leased.delete(index)
+    this.#setLeased(index, false)
     this.#owed.delete(index)
-    if (fromUpstream) this.#failures = 0
+    if (!fromUpstream) return
+    for (const { rest } of this.#fetches) if (rest.delete(index)) this.#ledger.setUpstream(index, 'none')
+    this.#failures = 0
   }
 
   /** Starts what there is to fetch; `alone` gives a run to fetch without a lease. */
   fetch(now: number, alone: () => ChunkRun | undefined): DownloadCommand[] {
     const commands: DownloadCommand[] = []
-    while (this.#fetches < maxFetches && this.isUsable(now)) {
+    while (this.#fetches.length < maxFetches && this.isUsable(now)) {
       const run = firstRun(this.#owed) ?? firstRun(this.#leased) ?? (this.isIdle ? alone() : undefined)
       if (run === undefined) break
-      const bounded = { start: run.start, end: Math.min(run.end, run.start + maxRunChunks) }
-      this.#fetches++
-      for (let index = bounded.start; index < bounded.end; index++) {
-        this.#fetching.add(index)
-        this.#leased.delete(index)
-        this.#owed.delete(index)
-      }
-      commands.push({ type: 'fetch', run: bounded })
+      commands.push(this.#start({ start: run.start, end: Math.min(run.end, run.start + maxRunChunks) }))
     }
     return commands
   }
 
   /** A request ended; after a failure everything leased goes back, so that others can try. */
-  ended(
-    run: ChunkRun,
-    outcome: { failed: UpstreamFailure | undefined; held: ChunkSet; now: number },
-  ): DownloadCommand[] {
-    this.#fetches--
-    for (let index = run.start; index < run.end; index++) this.#fetching.delete(index)
-    if (outcome.failed === undefined) return []
-    this.#failure = outcome.failed
-    this.#retryAt = outcome.now + retryMs * 2 ** this.#failures
+  ended(run: ChunkRun, outcome: { failed: UpstreamFailure | undefined; now: number }): DownloadCommand[] {
+    const place = this.#fetches.findIndex((fetch) => fetch.run.start === run.start && fetch.run.end === run.end)
+    const [fetch] = place < 0 ? [] : this.#fetches.splice(place, 1)
+    const rest = [...(fetch?.rest ?? [])]
+    for (const index of rest) this.#ledger.setUpstream(index, 'none')
+    const { failed, now } = outcome
+    if (failed === undefined) return []
+    this.#failure = failed
+    const pause = Math.min(failed.retryAfterMs ?? 0, maxRetryAfterMs)
+    this.#retryAt = now + Math.max(pause, retryMs * 2 ** this.#failures)
     this.#failures++
-    const released = [...this.#leased]
-    for (let index = run.start; index < run.end; index++) if (!outcome.held.has(index)) released.push(index)
-    for (const index of released) this.#leased.delete(index)
-    return released.length > 0 ? [{ type: 'release', indexes: released }] : []
+    const released = [...this.#leased, ...rest.filter((index) => !this.#ledger.held.has(index))]
+    for (const index of released) this.#setLeased(index, false)
+    if (released.length === 0 && pause === 0) return []
+    return [pause > 0 ? { type: 'release', indexes: released, pauseMs: pause } : { type: 'release', indexes: released }]
   }
 
-  /** Tells the coordinator how much more we would fetch, when that changed. */
-  ask(wanted: boolean): DownloadCommand[] {
-    const room = wanted ? Math.max(0, maxFetches * maxRunChunks - this.#leased.size - this.#fetching.size) : 0
-    if (room === this.#asked) return []
-    this.#asked = room
-    return [{ type: 'ask', room }]
+  /** Tells the coordinator whether we would fetch more, when that changed. */
+  ask(willing: boolean): DownloadCommand[] {
+    if (willing === (this.#willing ?? false)) return []
+    this.#willing = willing
+    return [{ type: 'ask', willing }]
+  }
+
+  #start(run: ChunkRun): DownloadCommand {
+    const rest = new Set<number>()
+    for (let index = run.start; index < run.end; index++) {
+      this.#leased.delete(index)
+      this.#owed.delete(index)
+      rest.add(index)
+      this.#ledger.setUpstream(index, 'fetching')
+    }
+    this.#fetches.push({ run, rest })
+    return { type: 'fetch', run }
+  }
+
+  #setLeased(index: number, isLeased: boolean): void {
+    const changed = isLeased ? this.#leased.add(index) : this.#leased.delete(index)
+    if (changed) this.#ledger.setUpstream(index, isLeased ? 'leased' : 'none')
   }
 }
 

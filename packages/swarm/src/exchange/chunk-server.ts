@@ -3,23 +3,16 @@ import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
 import { ExchangeReply, ExchangeRequest } from '../wire/exchange.ts'
 import {
+  concurrentUploads,
   exchangeProtocol,
   maxExchangeMessageBytes,
   maxQueuedWants,
   maxStreamsPerPeer,
 } from './exchange-protocol.ts'
+import { newsIntervalMs } from './news-interval.ts'
 import type { FindServedBlob, ServedBlob } from './served-blob.ts'
 import { UploadSlots } from './upload-slots.ts'
 
-/** Chunks in memory for upload at the same time: with 4 MiB chunks, 32 MiB. */
-const concurrentUploads = 8
-/**
- * Every neighbour of every download is told of landed chunks, and each message costs both ends 0.15 ms of CPU. So a node
- * sends at most 50 of them a second, besides those that travel with chunks: the more listen, the more it tells at a time.
- */
-const minNewsIntervalMs = 100
-const newsIntervalMsPerListener = 20
-const maxNewsIntervalMs = 1_000
 /** A peer that takes longer for one chunk has stopped reading, and must not hold a slot. */
 const uploadTimeoutMs = 20_000
 /** A peer that opened a stream says within this time what it wants. */
@@ -56,11 +49,13 @@ export class ChunkServer {
       await stream.close()
       return
     }
-    const newsIntervalMs = () =>
-      Math.min(maxNewsIntervalMs, Math.max(minNewsIntervalMs, this.#uploads * newsIntervalMsPerListener))
     this.#uploads++
     try {
-      const shared = { slots: this.#slots, onEvent: this.#onEvent, newsIntervalMs }
+      const shared = {
+        slots: this.#slots,
+        onEvent: this.#onEvent,
+        newsIntervalMs: () => newsIntervalMs(this.#uploads),
+      }
       await new Upload(stream, blob, shared).run()
     } finally {
       this.#uploads--

@@ -9,3 +9,6 @@ export const maxQueuedWants = 256
 
 /** Blobs that one peer may ask us for at the same time. */
 export const maxStreamsPerPeer = 256
+
+/** Chunks that a node sends at the same time; they are in memory meanwhile. */
+export const concurrentUploads = 8

@@ -6,8 +6,10 @@ import type { Uint8ArrayList } from 'uint8arraylist'
 export interface CoordinationRequest {
   join?: Join
   landed: Landed[]
-  room?: number
+  willing?: boolean
   release: number[]
+  pauseMs?: number
+  claim?: boolean
 }
 
 export namespace CoordinationRequest {
@@ -32,9 +34,9 @@ export namespace CoordinationRequest {
           }
         }
 
-        if (obj.room != null) {
+        if (obj.willing != null) {
           w.uint32(24)
-          w.uint32(obj.room)
+          w.bool(obj.willing)
         }
 
         if (obj.release != null && obj.release.length > 0) {
@@ -42,6 +44,16 @@ export namespace CoordinationRequest {
             w.uint32(32)
             w.uint32(value)
           }
+        }
+
+        if (obj.pauseMs != null) {
+          w.uint32(40)
+          w.uint32(obj.pauseMs)
+        }
+
+        if (obj.claim != null) {
+          w.uint32(48)
+          w.bool(obj.claim)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -76,7 +88,7 @@ export namespace CoordinationRequest {
               break
             }
             case 3: {
-              obj.room = reader.uint32()
+              obj.willing = reader.bool()
               break
             }
             case 4: {
@@ -85,6 +97,14 @@ export namespace CoordinationRequest {
               }
 
               obj.release.push(reader.uint32())
+              break
+            }
+            case 5: {
+              obj.pauseMs = reader.uint32()
+              break
+            }
+            case 6: {
+              obj.claim = reader.bool()
               break
             }
             default: {
@@ -134,8 +154,8 @@ export namespace CoordinationRequest {
             }
             case 3: {
               yield {
-                field: `${prefix}.room`,
-                value: reader.uint32()
+                field: `${prefix}.willing`,
+                value: reader.bool()
               }
               break
             }
@@ -152,6 +172,20 @@ export namespace CoordinationRequest {
 
               obj.release++
 
+              break
+            }
+            case 5: {
+              yield {
+                field: `${prefix}.pauseMs`,
+                value: reader.uint32()
+              }
+              break
+            }
+            case 6: {
+              yield {
+                field: `${prefix}.claim`,
+                value: reader.bool()
+              }
               break
             }
             default: {
@@ -211,15 +245,25 @@ export namespace CoordinationRequest {
     index: number
   }
 
-  export interface CoordinationRequestRoomFieldEvent {
-    field: '$.room'
-    value: number
+  export interface CoordinationRequestWillingFieldEvent {
+    field: '$.willing'
+    value: boolean
   }
 
   export interface CoordinationRequestReleaseFieldEvent {
     field: '$.release[]'
     index: number
     value: number
+  }
+
+  export interface CoordinationRequestPauseMsFieldEvent {
+    field: '$.pauseMs'
+    value: number
+  }
+
+  export interface CoordinationRequestClaimFieldEvent {
+    field: '$.claim'
+    value: boolean
   }
 
   export function encode (obj: Partial<CoordinationRequest>): Uint8Array<ArrayBuffer> {
@@ -230,7 +274,7 @@ export namespace CoordinationRequest {
     return decodeMessage(buf, CoordinationRequest.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationRequest>): Generator<CoordinationRequestJoinDigestFieldEvent | CoordinationRequestJoinChunksFieldEvent | CoordinationRequestJoinSizeFieldEvent | CoordinationRequestJoinLeasedStartFieldEvent | CoordinationRequestJoinLeasedEndFieldEvent | CoordinationRequestJoinAddressesFieldEvent | CoordinationRequestLandedIndexFieldEvent | CoordinationRequestLandedHashFieldEvent | CoordinationRequestRoomFieldEvent | CoordinationRequestReleaseFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationRequest>): Generator<CoordinationRequestJoinDigestFieldEvent | CoordinationRequestJoinChunksFieldEvent | CoordinationRequestJoinSizeFieldEvent | CoordinationRequestJoinLeasedStartFieldEvent | CoordinationRequestJoinLeasedEndFieldEvent | CoordinationRequestJoinAddressesFieldEvent | CoordinationRequestLandedIndexFieldEvent | CoordinationRequestLandedHashFieldEvent | CoordinationRequestWillingFieldEvent | CoordinationRequestReleaseFieldEvent | CoordinationRequestPauseMsFieldEvent | CoordinationRequestClaimFieldEvent> {
     return streamMessage(buf, CoordinationRequest.codec(), opts)
   }
 }
@@ -579,6 +623,7 @@ export interface CoordinationReply {
   revoke: Run[]
   vouched: Vouched[]
   refused?: string
+  newsIntervalMs?: number
 }
 
 export namespace CoordinationReply {
@@ -622,6 +667,11 @@ export namespace CoordinationReply {
         if (obj.refused != null) {
           w.uint32(42)
           w.string(obj.refused)
+        }
+
+        if (obj.newsIntervalMs != null) {
+          w.uint32(48)
+          w.uint32(obj.newsIntervalMs)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -683,6 +733,10 @@ export namespace CoordinationReply {
             }
             case 5: {
               obj.refused = reader.string()
+              break
+            }
+            case 6: {
+              obj.newsIntervalMs = reader.uint32()
               break
             }
             default: {
@@ -786,6 +840,13 @@ export namespace CoordinationReply {
               }
               break
             }
+            case 6: {
+              yield {
+                field: `${prefix}.newsIntervalMs`,
+                value: reader.uint32()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -808,6 +869,12 @@ export namespace CoordinationReply {
     field: '$.neighbours[].addresses[]'
     index: number
     value: string
+  }
+
+  export interface CoordinationReplyNeighboursCompleteFieldEvent {
+    field: '$.neighbours[].complete'
+    value: boolean
+    index: number
   }
 
   export interface CoordinationReplyLeaseStartFieldEvent {
@@ -834,27 +901,32 @@ export namespace CoordinationReply {
     index: number
   }
 
-  export interface CoordinationReplyVouchedIndexFieldEvent {
-    field: '$.vouched[].index'
-    value: number
-    index: number
-  }
-
-  export interface CoordinationReplyVouchedHashFieldEvent {
-    field: '$.vouched[].hash'
-    value: Uint8Array<ArrayBuffer>
-    index: number
-  }
-
   export interface CoordinationReplyVouchedVoucherFieldEvent {
     field: '$.vouched[].voucher'
     value: string
     index: number
   }
 
+  export interface CoordinationReplyVouchedIndexesFieldEvent {
+    field: '$.vouched[].indexes[]'
+    index: number
+    value: number
+  }
+
+  export interface CoordinationReplyVouchedHashesFieldEvent {
+    field: '$.vouched[].hashes'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
   export interface CoordinationReplyRefusedFieldEvent {
     field: '$.refused'
     value: string
+  }
+
+  export interface CoordinationReplyNewsIntervalMsFieldEvent {
+    field: '$.newsIntervalMs'
+    value: number
   }
 
   export function encode (obj: Partial<CoordinationReply>): Uint8Array<ArrayBuffer> {
@@ -865,7 +937,7 @@ export namespace CoordinationReply {
     return decodeMessage(buf, CoordinationReply.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationReply>): Generator<CoordinationReplyNeighboursPeerFieldEvent | CoordinationReplyNeighboursAddressesFieldEvent | CoordinationReplyLeaseStartFieldEvent | CoordinationReplyLeaseEndFieldEvent | CoordinationReplyRevokeStartFieldEvent | CoordinationReplyRevokeEndFieldEvent | CoordinationReplyVouchedIndexFieldEvent | CoordinationReplyVouchedHashFieldEvent | CoordinationReplyVouchedVoucherFieldEvent | CoordinationReplyRefusedFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationReply>): Generator<CoordinationReplyNeighboursPeerFieldEvent | CoordinationReplyNeighboursAddressesFieldEvent | CoordinationReplyNeighboursCompleteFieldEvent | CoordinationReplyLeaseStartFieldEvent | CoordinationReplyLeaseEndFieldEvent | CoordinationReplyRevokeStartFieldEvent | CoordinationReplyRevokeEndFieldEvent | CoordinationReplyVouchedVoucherFieldEvent | CoordinationReplyVouchedIndexesFieldEvent | CoordinationReplyVouchedHashesFieldEvent | CoordinationReplyRefusedFieldEvent | CoordinationReplyNewsIntervalMsFieldEvent> {
     return streamMessage(buf, CoordinationReply.codec(), opts)
   }
 }
@@ -873,6 +945,7 @@ export namespace CoordinationReply {
 export interface Neighbour {
   peer: string
   addresses: string[]
+  complete?: boolean
 }
 
 export namespace Neighbour {
@@ -895,6 +968,11 @@ export namespace Neighbour {
             w.uint32(18)
             w.string(value)
           }
+        }
+
+        if (obj.complete != null) {
+          w.uint32(24)
+          w.bool(obj.complete)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -922,6 +1000,10 @@ export namespace Neighbour {
               }
 
               obj.addresses.push(reader.string())
+              break
+            }
+            case 3: {
+              obj.complete = reader.bool()
               break
             }
             default: {
@@ -965,6 +1047,13 @@ export namespace Neighbour {
 
               break
             }
+            case 3: {
+              yield {
+                field: `${prefix}.complete`,
+                value: reader.bool()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -988,6 +1077,11 @@ export namespace Neighbour {
     value: string
   }
 
+  export interface NeighbourCompleteFieldEvent {
+    field: '$.complete'
+    value: boolean
+  }
+
   export function encode (obj: Partial<Neighbour>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Neighbour.codec())
   }
@@ -996,7 +1090,7 @@ export namespace Neighbour {
     return decodeMessage(buf, Neighbour.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Neighbour>): Generator<NeighbourPeerFieldEvent | NeighbourAddressesFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Neighbour>): Generator<NeighbourPeerFieldEvent | NeighbourAddressesFieldEvent | NeighbourCompleteFieldEvent> {
     return streamMessage(buf, Neighbour.codec(), opts)
   }
 }
@@ -1114,9 +1208,9 @@ export namespace Run {
 }
 
 export interface Vouched {
-  index: number
-  hash: Uint8Array<ArrayBuffer>
   voucher: string
+  indexes: number[]
+  hashes: Uint8Array<ArrayBuffer>
 }
 
 export namespace Vouched {
@@ -1129,19 +1223,21 @@ export namespace Vouched {
           w.fork()
         }
 
-        if ((obj.index != null && obj.index !== 0)) {
-          w.uint32(8)
-          w.uint32(obj.index)
-        }
-
-        if ((obj.hash != null && obj.hash.byteLength > 0)) {
-          w.uint32(18)
-          w.bytes(obj.hash)
-        }
-
         if ((obj.voucher != null && obj.voucher !== '')) {
-          w.uint32(26)
+          w.uint32(10)
           w.string(obj.voucher)
+        }
+
+        if (obj.indexes != null && obj.indexes.length > 0) {
+          for (const value of obj.indexes) {
+            w.uint32(16)
+            w.uint32(value)
+          }
+        }
+
+        if ((obj.hashes != null && obj.hashes.byteLength > 0)) {
+          w.uint32(26)
+          w.bytes(obj.hashes)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -1149,9 +1245,9 @@ export namespace Vouched {
         }
       }, (reader, length, opts = {}) => {
         const obj: any = {
-          index: 0,
-          hash: uint8ArrayAlloc(0),
-          voucher: ''
+          voucher: '',
+          indexes: [],
+          hashes: uint8ArrayAlloc(0)
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -1161,15 +1257,19 @@ export namespace Vouched {
 
           switch (tag >>> 3) {
             case 1: {
-              obj.index = reader.uint32()
+              obj.voucher = reader.string()
               break
             }
             case 2: {
-              obj.hash = reader.bytes()
+              if (opts.limits?.indexes != null && obj.indexes.length === opts.limits.indexes) {
+                throw new MaxLengthError('Decode error - repeated field "indexes" had too many elements')
+              }
+
+              obj.indexes.push(reader.uint32())
               break
             }
             case 3: {
-              obj.voucher = reader.string()
+              obj.hashes = reader.bytes()
               break
             }
             default: {
@@ -1181,6 +1281,10 @@ export namespace Vouched {
 
         return obj
       }, function * (reader, length, prefix, opts = {}) {
+        const obj = {
+          indexes: 0
+        }
+
         const end = length == null ? reader.len : reader.pos + length
 
         while (reader.pos < end) {
@@ -1189,22 +1293,30 @@ export namespace Vouched {
           switch (tag >>> 3) {
             case 1: {
               yield {
-                field: `${prefix}.index`,
-                value: reader.uint32()
+                field: `${prefix}.voucher`,
+                value: reader.string()
               }
               break
             }
             case 2: {
-              yield {
-                field: `${prefix}.hash`,
-                value: reader.bytes()
+              if (opts.limits?.indexes != null && obj.indexes === opts.limits.indexes) {
+                throw new MaxLengthError('Streaming decode error - repeated field "indexes" had too many elements')
               }
+
+              yield {
+                field: `${prefix}.indexes[]`,
+                index: obj.indexes,
+                value: reader.uint32()
+              }
+
+              obj.indexes++
+
               break
             }
             case 3: {
               yield {
-                field: `${prefix}.voucher`,
-                value: reader.string()
+                field: `${prefix}.hashes`,
+                value: reader.bytes()
               }
               break
             }
@@ -1220,19 +1332,20 @@ export namespace Vouched {
     return _codec
   }
 
-  export interface VouchedIndexFieldEvent {
-    field: '$.index'
-    value: number
-  }
-
-  export interface VouchedHashFieldEvent {
-    field: '$.hash'
-    value: Uint8Array<ArrayBuffer>
-  }
-
   export interface VouchedVoucherFieldEvent {
     field: '$.voucher'
     value: string
+  }
+
+  export interface VouchedIndexesFieldEvent {
+    field: '$.indexes[]'
+    index: number
+    value: number
+  }
+
+  export interface VouchedHashesFieldEvent {
+    field: '$.hashes'
+    value: Uint8Array<ArrayBuffer>
   }
 
   export function encode (obj: Partial<Vouched>): Uint8Array<ArrayBuffer> {
@@ -1243,7 +1356,7 @@ export namespace Vouched {
     return decodeMessage(buf, Vouched.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Vouched>): Generator<VouchedIndexFieldEvent | VouchedHashFieldEvent | VouchedVoucherFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Vouched>): Generator<VouchedVoucherFieldEvent | VouchedIndexesFieldEvent | VouchedHashesFieldEvent> {
     return streamMessage(buf, Vouched.codec(), opts)
   }
 }

@@ -1,0 +1,18 @@
+import type { ChunkSet } from '@shoal/content'
+
+/** A downloader of one blob, as the blob's coordinator knows it. */
+export interface SwarmMember {
+  readonly name: string
+  readonly held: ChunkSet
+  /** Chunks that it fetches, or will fetch, from upstream. */
+  readonly leased: Set<number>
+  /** Peers that it was told of. */
+  readonly introduced: Set<string>
+  /** Members that were told of it. */
+  knownTo: number
+  /** It would fetch more from upstream. */
+  isWilling: boolean
+  lastProgress: number
+  /** Mean time from one leased chunk to the next, in milliseconds; 0 before the second. */
+  chunkMs: number
+}

@@ -1,0 +1,112 @@
+import { ChunkSet, type ReadonlyChunkSet } from '@shoal/content'
+
+/** How a chunk stands with upstream. */
+export type UpstreamState = 'none' | 'leased' | 'fetching'
+
+const none = 0
+const leased = 1
+const fetching = 2
+const codeOf = { none, leased, fetching } as const
+
+/**
+ * What is known of each chunk of a download: whether it is here, how many neighbours have it, how many owe it to us,
+ * whether it comes from upstream. Keeps up to date, chunk by chunk, what would else take a scan at every event: which
+ * chunks can be asked for, and whether some can come only from upstream.
+ */
+export class ChunkLedger {
+  readonly #held: ChunkSet
+  readonly #wanted: ChunkSet
+  readonly #availability: Uint16Array
+  readonly #owed: Uint8Array
+  readonly #upstream: Uint8Array
+  readonly #isOrphan: Uint8Array
+  #orphans = 0
+  #wantedRevision = 0
+
+  /** `held` belongs to the ledger from now on. */
+  constructor(held: ChunkSet) {
+    const { capacity } = held
+    this.#held = held
+    this.#wanted = new ChunkSet(capacity)
+    this.#availability = new Uint16Array(capacity)
+    this.#owed = new Uint8Array(capacity)
+    this.#upstream = new Uint8Array(capacity)
+    this.#isOrphan = new Uint8Array(capacity)
+    for (let index = 0; index < capacity; index++) this.#update(index)
+  }
+
+  get held(): ReadonlyChunkSet {
+    return this.#held
+  }
+
+  /** Chunks that are missing, that no lively peer was asked for, and that do not come from upstream already. */
+  get wanted(): ReadonlyChunkSet {
+    return this.#wanted
+  }
+
+  /** Changes whenever a chunk comes to be wanted: a neighbour that had nothing to offer then may have now. */
+  get wantedRevision(): number {
+    return this.#wantedRevision
+  }
+
+  /** Missing chunks that no neighbour has and that neither come nor will come from upstream to this node. */
+  get orphans(): number {
+    return this.#orphans
+  }
+
+  /** How many neighbours have the chunk. */
+  availability(index: number): number {
+    return this.#availability[index] ?? 0
+  }
+
+  /** How many lively peers were asked for the chunk and have not sent it yet. */
+  owed(index: number): number {
+    return this.#owed[index] ?? 0
+  }
+
+  isFetching(index: number): boolean {
+    return this.#upstream[index] === fetching
+  }
+
+  /** It comes from upstream, or will by a lease. */
+  isCovered(index: number): boolean {
+    return this.#upstream[index] !== none
+  }
+
+  /** A neighbour has the chunk now, or (-1) has it no more. */
+  countHolder(index: number, change: 1 | -1): void {
+    this.#availability[index] = (this.#availability[index] ?? 0) + change
+    this.#update(index)
+  }
+
+  /** A lively peer owes the chunk now, or (-1) owes it no more. */
+  countOwed(index: number, change: 1 | -1): void {
+    this.#owed[index] = (this.#owed[index] ?? 0) + change
+    this.#update(index)
+  }
+
+  setUpstream(index: number, state: UpstreamState): void {
+    this.#upstream[index] = codeOf[state]
+    this.#update(index)
+  }
+
+  store(index: number): void {
+    this.#held.add(index)
+    this.#update(index)
+  }
+
+  drop(index: number): void {
+    this.#held.delete(index)
+    this.#update(index)
+  }
+
+  #update(index: number): void {
+    const isMissing = !this.#held.has(index)
+    const isWanted = isMissing && this.#owed[index] === 0 && this.#upstream[index] !== fetching
+    if (!isWanted) this.#wanted.delete(index)
+    else if (this.#wanted.add(index)) this.#wantedRevision++
+    const isOrphan = isMissing && this.#availability[index] === 0 && this.#upstream[index] === none ? 1 : 0
+    this.#orphans += isOrphan - (this.#isOrphan[index] ?? 0)
+    this.#isOrphan[index] = isOrphan
+  }
+}

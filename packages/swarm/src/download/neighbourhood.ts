@@ -1,0 +1,220 @@
+import type { ChunkSet } from '@shoal/content'
+import type { ChunkLedger } from './chunk-ledger.ts'
+import type { DownloadCommand } from './download-events.ts'
+import { Neighbour } from './neighbour.ts'
+
+/** With 20 or more a swarm comes within a tenth of its bound (Shoal's model). */
+const maxNeighbours = 24
+/** Places on top that only complete peers take: with them, no chunk is ever out of reach. */
+const placesForComplete = 8
+/** A peer that sends nothing for so long is not waited for: others are asked for the same chunks. */
+const minSnubMs = 1_000
+const maxSnubMs = 5_000
+/** Where chunks take long to come (a busy machine, a thin link), silence means less. */
+const snubResponses = 8
+/** Weight of the newest response in the moving average. */
+const responseGain = 0.1
+/** A peer that sends nothing for so long is left. */
+const leaveAfterMs = 10_000
+/** A peer this much slower than the middle one is left when others are waiting for its place. */
+const slowShare = 0.1
+
+/** Whom a download exchanges chunks with: whom it connects to, and whom it leaves. */
+export class Neighbourhood {
+  readonly #ledger: ChunkLedger
+  readonly #neighbours = new Map<string, Neighbour>()
+  readonly #connecting = new Map<string, { readonly complete: boolean }>()
+  /** Those who are said to be complete, and the others. */
+  readonly #candidates = { complete: new Set<string>(), other: new Set<string>() }
+  /** Peers that were left; they are not asked again. */
+  readonly #left = new Set<string>()
+  #responseMs = 0
+  /** Chunks asked of lively peers and not here yet. */
+  #pending = 0
+
+  constructor(ledger: ChunkLedger) {
+    this.#ledger = ledger
+  }
+
+  get size(): number {
+    return this.#neighbours.size
+  }
+
+  get isConnecting(): boolean {
+    return this.#connecting.size > 0
+  }
+
+  /** Chunks asked of lively peers and not here yet. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  all(): Iterable<Neighbour> {
+    return this.#neighbours.values()
+  }
+
+  get(peer: string): Neighbour | undefined {
+    return this.#neighbours.get(peer)
+  }
+
+  found(peers: readonly string[], complete: boolean): void {
+    for (const peer of peers) {
+      if (this.#left.has(peer) || this.#neighbours.has(peer) || this.#connecting.has(peer)) continue
+      if (complete) this.#candidates.other.delete(peer)
+      else if (this.#candidates.complete.has(peer)) continue
+      this.#candidates[complete ? 'complete' : 'other'].add(peer)
+    }
+  }
+
+  connect(): DownloadCommand[] {
+    const { complete, other } = this.#candidates
+    if (complete.size + other.size === 0) return []
+    const commands: DownloadCommand[] = []
+    let places = maxNeighbours + placesForComplete - this.#neighbours.size - this.#connecting.size
+    let ordinary = maxNeighbours - this.#incomplete()
+    for (const peer of complete) {
+      if (places <= 0) break
+      places--
+      commands.push(this.#connect(peer, true))
+    }
+    for (const peer of other) {
+      if (places <= 0 || ordinary <= 0) break
+      places--
+      ordinary--
+      commands.push(this.#connect(peer, false))
+    }
+    return commands
+  }
+
+  connected(peer: string, held: ChunkSet, now: number): void {
+    this.#connecting.delete(peer)
+    this.#neighbours.set(peer, new Neighbour(peer, held, now))
+    for (const index of held) this.#ledger.countHolder(index, 1)
+  }
+
+  has(peer: string, indexes: readonly number[]): void {
+    const neighbour = this.#neighbours.get(peer)
+    if (neighbour === undefined) return
+    for (const index of indexes) {
+      if (neighbour.distrusted.has(index) || !neighbour.held.add(index)) continue
+      this.#ledger.countHolder(index, 1)
+    }
+    neighbour.dryAt = undefined
+  }
+
+  progress(peer: string, bytes: number, now: number): void {
+    const neighbour = this.#neighbours.get(peer)
+    if (neighbour === undefined) return
+    neighbour.progress(bytes, now)
+    if (neighbour.snubbed) this.#setSnubbed(neighbour, false)
+  }
+
+  ask(neighbour: Neighbour, index: number, now: number): void {
+    neighbour.ask(index, now)
+    if (neighbour.snubbed) return
+    this.#pending++
+    this.#ledger.countOwed(index, 1)
+  }
+
+  refused(peer: string, index: number): void {
+    const neighbour = this.#neighbours.get(peer)
+    if (neighbour === undefined) return
+    this.#settle(neighbour, index)
+    if (neighbour.held.delete(index)) this.#ledger.countHolder(index, -1)
+  }
+
+  /** The chunk must not come from this peer again. */
+  distrust(peer: string, index: number): void {
+    const neighbour = this.#neighbours.get(peer)
+    if (neighbour === undefined) return
+    neighbour.distrusted.add(index)
+    this.refused(peer, index)
+  }
+
+  gone(peer: string): void {
+    this.#connecting.delete(peer)
+    const neighbour = this.#neighbours.get(peer)
+    if (neighbour === undefined) return
+    for (const index of [...neighbour.pending.keys()]) this.#settle(neighbour, index)
+    for (const index of neighbour.held) this.#ledger.countHolder(index, -1)
+    this.#neighbours.delete(peer)
+  }
+
+  /** A chunk is here: whoever else was asked for it need not send it. */
+  stored(index: number, from: string, now: number): DownloadCommand[] {
+    const commands: DownloadCommand[] = []
+    for (const neighbour of this.#neighbours.values()) {
+      const askedAt = this.#settle(neighbour, index)
+      if (askedAt === undefined) continue
+      if (neighbour.peer === from) this.#responseMs += responseGain * (now - askedAt - this.#responseMs)
+      else commands.push({ type: 'cancel', peer: neighbour.peer, index })
+    }
+    return commands
+  }
+
+  /** Leaves those who are silent, and those who are slow while others wait for their place. */
+  review(now: number): DownloadCommand[] {
+    const commands: DownloadCommand[] = []
+    const snubMs = Math.min(maxSnubMs, Math.max(minSnubMs, snubResponses * this.#responseMs))
+    for (const neighbour of this.#neighbours.values()) {
+      if (neighbour.pending.size === 0) continue
+      const silentMs = now - neighbour.lastProgress
+      if (silentMs >= snubMs && !neighbour.snubbed) this.#setSnubbed(neighbour, true)
+      if (silentMs >= leaveAfterMs) commands.push(this.#leave(neighbour, 'stalled'))
+    }
+    const slow = this.#slowest()
+    if (slow !== undefined) commands.push(this.#leave(slow, 'slow'))
+    return commands
+  }
+
+  #slowest(): Neighbour | undefined {
+    const waiting = this.#candidates.other.size + this.#candidates.complete.size
+    if (waiting === 0 || this.#incomplete() < maxNeighbours) return undefined
+    const bySpeed = [...this.#neighbours.values()]
+      .filter(({ bytesPerSecond, held }) => bytesPerSecond > 0 && !held.isComplete)
+      .sort((a, b) => a.bytesPerSecond - b.bytesPerSecond)
+    const [slowest] = bySpeed
+    const middle = bySpeed[bySpeed.length >> 1]
+    if (slowest === undefined || middle === undefined) return undefined
+    return slowest.bytesPerSecond < middle.bytesPerSecond * slowShare ? slowest : undefined
+  }
+
+  #leave({ peer }: Neighbour, reason: 'stalled' | 'slow'): DownloadCommand {
+    this.gone(peer)
+    this.#left.add(peer)
+    return { type: 'disconnect', peer, reason }
+  }
+
+  /** Neighbours that are not complete, and those of whom that is not known yet. */
+  #incomplete(): number {
+    let count = 0
+    for (const { held } of this.#neighbours.values()) if (!held.isComplete) count++
+    for (const { complete } of this.#connecting.values()) if (!complete) count++
+    return count
+  }
+
+  #connect(peer: string, complete: boolean): DownloadCommand {
+    this.#candidates[complete ? 'complete' : 'other'].delete(peer)
+    this.#connecting.set(peer, { complete })
+    return { type: 'connect', peer }
+  }
+
+  #setSnubbed(neighbour: Neighbour, snubbed: boolean): void {
+    neighbour.snubbed = snubbed
+    const change = snubbed ? -1 : 1
+    this.#pending += change * neighbour.pending.size
+    for (const index of neighbour.pending.keys()) this.#ledger.countOwed(index, change)
+  }
+
+  /** The peer owes the chunk no longer. Returns when it was asked for it. */
+  #settle(neighbour: Neighbour, index: number): number | undefined {
+    const askedAt = neighbour.pending.get(index)
+    if (askedAt === undefined) return undefined
+    neighbour.pending.delete(index)
+    if (!neighbour.snubbed) {
+      this.#pending--
+      this.#ledger.countOwed(index, -1)
+    }
+    return askedAt
+  }
+}

@@ -1,0 +1,31 @@
+import { boundOf } from './bound.ts'
+import type { Scenario } from './scenario.ts'
+import type { Outcome } from './simulated-swarm.ts'
+
+/** What the simulator says of a run, for people and for programs. */
+export function reportOf(scenario: Scenario, outcome: Outcome): { text: string; json: object } {
+  const bound = boundOf(scenario)
+  const { completedAt, upstreamBytes, messages, survivors } = outcome
+  const last = completedAt.at(-1) ?? Number.NaN
+  const median = completedAt[completedAt.length >> 1] ?? Number.NaN
+  const figures = {
+    nodes: scenario.nodes,
+    copies: upstreamBytes / scenario.size,
+    lastOverBound: last / bound,
+    medianOverBound: median / bound,
+    messagesPerNode: messages / scenario.nodes,
+    completed: completedAt.length,
+    survivors,
+    boundSeconds: bound / 1000,
+    lastSeconds: last / 1000,
+  }
+  const rows: [string, string][] = [
+    ['nodes', `${scenario.nodes}, ${completedAt.length} of ${survivors} that lived have all of it`],
+    ['copies from upstream', figures.copies.toFixed(3)],
+    ['bound', `${figures.boundSeconds.toFixed(2)} s`],
+    ['last node', `${figures.lastSeconds.toFixed(2)} s, ${figures.lastOverBound.toFixed(3)} x the bound`],
+    ['median node', `${(median / 1000).toFixed(2)} s, ${figures.medianOverBound.toFixed(3)} x the bound`],
+    ['control messages', `${figures.messagesPerNode.toFixed(0)} a node`],
+  ]
+  return { text: rows.map(([name, value]) => `  ${name.padEnd(22)}${value}`).join('\n'), json: figures }
+}
