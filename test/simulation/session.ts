@@ -1,4 +1,6 @@
+import { uploadCost } from '../../packages/swarm/dist/exchange/upload-turns.js'
 import { newsIntervalMs } from '../../packages/swarm/dist/exchange/news-interval.js'
+import type { DownloadEvent } from '../../packages/swarm/dist/download/download-events.js'
 import type { Flow } from './link.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import type { World } from './simulated-swarm.ts'
@@ -12,9 +14,7 @@ export class Session {
   readonly #wants = new Set<number>()
   /** How much of what the holder got it has told. */
   #told: number
-  #nextNewsAt = 0
-  #isNewsDue = false
-  #isWaiting = false
+  #newsAt = Number.POSITIVE_INFINITY
   #sending: { readonly flow: Flow; readonly index: number } | undefined
   /** Of the chunk that is coming, bytes that the requester was told of as progress. */
   #noted = 0
@@ -38,13 +38,20 @@ export class Session {
   }
 
   /** The holder has got a chunk. */
-  hasNews(): void {
-    if (this.#isNewsDue || this.#sending !== undefined) return
-    this.#isNewsDue = true
+  hasNews(index?: number): void {
+    if (this.#told === this.holder.landed.length) return
+    const isNews = index === undefined || !this.holder.knowsThatHolds(this.#requester.name, index)
+    const isIdle = isNews && this.#sending === undefined && !this.holder.turns.isWaiting(this)
+    this.#tellWithin(newsIntervalMs({ isIdle, listeners: this.holder.uploads.size }))
+  }
+
+  #tellWithin(ms: number): void {
     const { time } = this.#world
-    time.after(Math.max(0, this.#nextNewsAt - time.now), () => {
-      this.#isNewsDue = false
-      if (this.#ended || time.now < this.#nextNewsAt) return
+    const at = time.now + ms
+    if (at >= this.#newsAt) return
+    this.#newsAt = at
+    time.after(ms, () => {
+      if (this.#ended || at !== this.#newsAt) return
       const news = this.#takeNews()
       if (news.length > 0) this.#tell(news)
     })
@@ -53,7 +60,7 @@ export class Session {
   /** What came of a chunk since the last time shows that the holder is not silent. */
   noteProgress(): void {
     if (this.#sending === undefined) return
-    const bytes = this.#sending.flow.passed - this.#noted
+    const bytes = this.#sending.flow.arrived - this.#noted
     if (bytes < 64 * 1024) return
     this.#noted += bytes
     this.#requester.dispatch({ type: 'progress', peer: this.holder.name, bytes })
@@ -64,12 +71,14 @@ export class Session {
     if (this.#ended) return
     this.#ended = true
     this.#sending?.flow.cut()
-    const wasSending = this.#sending !== undefined
+    const accepted = this.#wants.size + (this.#sending === undefined ? 0 : 1)
     this.#sending = undefined
     this.#world.time.after(this.#world.scenario.latency, () => {
       this.holder.uploads.delete(this)
-      this.holder.turns.forget(this)
-      if (wasSending && this.holder.isAlive) this.holder.turns.done(this, 0)?.begin()
+      if (!this.holder.isAlive) return
+      const { turns } = this.holder
+      grantAll(turns.leave(this))
+      for (let n = 0; n < accepted; n++) grantAll(turns.done(this, 0))
     })
   }
 
@@ -95,25 +104,36 @@ export class Session {
 
   #receive({ wants, cancels }: { wants: number[]; cancels: number[] }): void {
     if (this.#ended) return
-    for (const index of cancels) this.#wants.delete(index)
-    for (const index of wants) this.#wants.add(index)
-    this.#askForTurn()
-  }
-
-  #askForTurn(): void {
-    if (this.#isWaiting || this.#sending !== undefined || this.#wants.size === 0) return
-    if (this.holder.turns.ask(this)) this.begin()
-    else this.#isWaiting = true
-  }
-
-  /** It is this session's turn to send. */
-  begin(): void {
-    this.#isWaiting = false
-    const [index] = this.#wants
-    if (index === undefined || this.#ended) {
-      this.holder.turns.done(this, 0)?.begin()
-      return
+    const { turns } = this.holder
+    for (const index of cancels) if (this.#wants.delete(index)) grantAll(turns.done(this, 0))
+    const refused: number[] = []
+    for (const index of wants) {
+      if (turns.want(this)) this.#wants.add(index)
+      else refused.push(index)
     }
+    if (refused.length > 0) {
+      this.#world.message(this.holder, () => this.#dispatch({ type: 'busy', peer: this.holder.name, indexes: refused }))
+    }
+    this.#sendNext()
+  }
+
+  decline(): void {
+    this.#world.message(this.#requester, () => grantAll(this.holder.turns.decline(this)))
+  }
+
+  /** The holder has a slot for the requester. */
+  grant(): void {
+    const news = this.#takeNews()
+    this.#world.message(this.holder, () => {
+      if (news.length > 0) this.#has(news)
+      this.#dispatch({ type: 'granted', peer: this.holder.name })
+    })
+  }
+
+  #sendNext(): void {
+    if (this.#sending !== undefined) return
+    const [index] = this.#wants
+    if (index === undefined) return
     this.#wants.delete(index)
     const bytes = this.#world.layout.lengthOf(index)
     const news = this.#takeNews()
@@ -126,21 +146,27 @@ export class Session {
   #sent(index: number, bytes: number): void {
     this.#sending = undefined
     const noted = this.#noted
+    const peer = this.holder.name
+    const waits = this.holder.turns.waitAgain(this)
     this.#world.time.after(this.#world.scenario.latency, () => {
       if (this.#ended) return
-      const peer = this.holder.name
-      this.#requester.dispatch({ type: 'progress', peer, bytes: bytes - noted })
+      if (waits) this.#dispatch({ type: 'busy', peer, indexes: [] })
+      this.#dispatch({ type: 'progress', peer, bytes: bytes - noted })
       this.#requester.store(index, peer)
     })
-    this.holder.turns.done(this, bytes)?.begin()
-    this.#askForTurn()
+    grantAll(this.holder.turns.done(this, uploadCost(bytes, this.#requester.sources)))
+    this.#sendNext()
     this.hasNews()
+  }
+
+  #dispatch(event: DownloadEvent): void {
+    if (!this.#ended) this.#requester.dispatch(event)
   }
 
   #takeNews(): number[] {
     const news = this.holder.landed.slice(this.#told)
     this.#told = this.holder.landed.length
-    this.#nextNewsAt = this.#world.time.now + newsIntervalMs(this.holder.uploads.size)
+    this.#newsAt = Number.POSITIVE_INFINITY
     return news
   }
 
@@ -151,4 +177,8 @@ export class Session {
   #has(indexes: number[]): void {
     if (!this.#ended) this.#requester.dispatch({ type: 'has', peer: this.holder.name, indexes })
   }
+}
+
+function grantAll(sessions: readonly Session[]): void {
+  for (const session of sessions) session.grant()
 }

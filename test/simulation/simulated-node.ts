@@ -4,7 +4,7 @@ import { DownloadPlanner } from '../../packages/swarm/dist/download/planner.js'
 import { concurrentUploads } from '../../packages/swarm/dist/exchange/exchange-protocol.js'
 import { UploadTurns } from '../../packages/swarm/dist/exchange/upload-turns.js'
 import { CoordinatorLine } from './coordinator-line.ts'
-import { Link } from './link.ts'
+import { Downlink, Uplink } from './link.ts'
 import { Session } from './session.ts'
 import type { World } from './simulated-swarm.ts'
 import { UpstreamRequest } from './upstream-request.ts'
@@ -27,8 +27,8 @@ export class SimulatedNode {
   readonly name: string
   readonly isSlow: boolean
   readonly zone: number
-  readonly uplink: Link
-  readonly downlink: Link
+  readonly uplink: Uplink
+  readonly downlink: Downlink
   /** What it holds, and in which order it came. */
   readonly held: ChunkSet
   readonly landed: number[] = []
@@ -52,14 +52,19 @@ export class SimulatedNode {
     this.name = init.name
     this.isSlow = init.isSlow
     this.zone = init.zone
-    this.uplink = new Link(init.rate)
-    this.downlink = new Link(init.rate)
+    this.uplink = new Uplink(world.time, init.rate)
+    this.downlink = new Downlink(world.time, init.rate)
     this.held = new ChunkSet(world.layout.count)
   }
 
   /** Milliseconds from its arrival to the whole. */
   get took(): number | undefined {
     return this.completedAt === undefined ? undefined : this.completedAt - (this.arrivedAt ?? 0)
+  }
+
+  /** How many peers it loads from. */
+  get sources(): number {
+    return this.#sessions.size
   }
 
   get isBusy(): boolean {
@@ -89,7 +94,7 @@ export class SimulatedNode {
   store(index: number, from: string): void {
     if (!this.isBusy || !this.held.add(index)) return
     this.landed.push(index)
-    for (const session of this.uploads) session.hasNews()
+    for (const session of this.uploads) session.hasNews(index)
     this.#line?.landed(index, from === 'upstream')
     this.dispatch({ type: 'stored', index, from })
     const next = this.held.firstMissing(this.#readingAt)
@@ -100,6 +105,11 @@ export class SimulatedNode {
 
   isFetching(index: number): boolean {
     return this.#planner?.isFetching(index) === true
+  }
+
+  /** Whether it was told that a peer has the chunk. */
+  knowsThatHolds(peer: string, index: number): boolean {
+    return this.#planner?.peerHolds(peer, index) === true
   }
 
   die(): void {
@@ -138,6 +148,8 @@ export class SimulatedNode {
         return this.#sessions.get(command.peer)?.want(command.index)
       case 'cancel':
         return this.#sessions.get(command.peer)?.cancel(command.index)
+      case 'decline':
+        return this.#sessions.get(command.peer)?.decline()
       case 'ask':
         return this.#line?.send({ type: 'ask', member: this.name, willing: command.willing })
       case 'release': {

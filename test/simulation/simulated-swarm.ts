@@ -1,6 +1,6 @@
 import { ChunkLayout } from '@shoal/content'
 import { SimulatedCoordinator } from './simulated-coordinator.ts'
-import { Flow, Link } from './link.ts'
+import { Downlink, Flow, Uplink } from './link.ts'
 import { SimulatedNode } from './simulated-node.ts'
 import type { Scenario } from './scenario.ts'
 import { VirtualTime } from './virtual-time.ts'
@@ -51,8 +51,8 @@ export class SimulatedSwarm implements World {
   /** All nodes, the closest to the blob first. */
   readonly #ranking: SimulatedNode[]
   readonly #coordinators = new Map<SimulatedNode, SimulatedCoordinator>()
-  readonly #upstream: Link
-  readonly #zoneLinks = new Map<string, Link>()
+  readonly #upstream: Uplink
+  readonly #zoneLinks = new Map<string, Downlink>()
   readonly #done: SimulatedNode[] = []
   #upstreamBytes = 0
   #messages = 0
@@ -62,7 +62,7 @@ export class SimulatedSwarm implements World {
     this.scenario = scenario
     this.layout = new ChunkLayout(scenario.size)
     this.random = seeded(scenario.seed)
-    this.#upstream = new Link(scenario.upstream)
+    this.#upstream = new Uplink(this.time, scenario.upstream)
     for (let n = 0; n < scenario.nodes; n++) {
       const isSlow = n < Math.round(scenario.slow * scenario.nodes)
       const rate = isSlow ? scenario.link * slowFactor : scenario.link
@@ -103,26 +103,16 @@ export class SimulatedSwarm implements World {
   }
 
   flow(from: SimulatedNode, to: SimulatedNode, bytes: number, onEnd: () => void): Flow {
-    const links = [from.uplink, to.downlink]
-    const zoneLink = this.#between(from.zone, to.zone)
-    if (zoneLink !== undefined) links.push(zoneLink)
-    return new Flow(this.time, { links, bytes, onEnd })
+    return new Flow({ from: from.uplink, way: this.#way(from.zone, to), bytes, onEnd })
   }
 
   download(to: SimulatedNode, bytes: number, onEnd: () => void): Flow {
-    const links = [this.#upstream, to.downlink]
+    const counted = () => {
+      this.#upstreamBytes += bytes
+      onEnd()
+    }
     // Upstream is in the first zone.
-    const zoneLink = this.#between(0, to.zone)
-    if (zoneLink !== undefined) links.push(zoneLink)
-    const flow = new Flow(this.time, {
-      links,
-      bytes,
-      onEnd: () => {
-        this.#upstreamBytes += bytes
-        onEnd()
-      },
-    })
-    return flow
+    return new Flow({ from: this.#upstream, way: this.#way(0, to), bytes, onEnd: counted })
   }
 
   /** Bytes of a download that was cut before its end. */
@@ -155,13 +145,13 @@ export class SimulatedSwarm implements World {
     }
   }
 
-  #between(one: number, other: number): Link | undefined {
+  #way(fromZone: number, to: SimulatedNode): Downlink[] {
     const { zoneLink } = this.scenario
-    if (zoneLink === undefined || one === other) return undefined
-    const name = `${one} to ${other}`
-    const link = this.#zoneLinks.get(name) ?? new Link(zoneLink)
+    if (zoneLink === undefined || fromZone === to.zone) return [to.downlink]
+    const name = `${fromZone} to ${to.zone}`
+    const link = this.#zoneLinks.get(name) ?? new Downlink(this.time, zoneLink)
     this.#zoneLinks.set(name, link)
-    return link
+    return [link, to.downlink]
   }
 
   #outcome(): Outcome {

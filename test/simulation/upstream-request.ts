@@ -24,7 +24,7 @@ export class UpstreamRequest {
     if (this.#isCut) return
     this.#isCut = true
     if (this.#flow === undefined) return
-    this.#world.wasted(this.#flow.passed)
+    this.#world.wasted(this.#flow.sent)
     this.#flow.cut()
   }
 

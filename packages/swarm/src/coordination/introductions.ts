@@ -1,11 +1,12 @@
+import { MemberPool, shuffle } from './member-pool.ts'
 import type { SwarmMember } from './swarm-member.ts'
 
-/** Neighbours that a downloader is told of; 20 or more come within a tenth of the bound (Shoal's model). */
-const neighboursAimedAt = 24
-/** So many of them are complete, if there are that many: nothing is ever out of reach, and the rest trade. */
+/** Each member knows so many others, and they it; with 20 or more a swarm comes within a tenth of its bound (Shoal's model). */
+const acquaintances = 24
+/** Known to so many, a member has enough to do. */
+const wellKnown = 36
+/** Complete members and providers that a newcomer is told of besides: with them, nothing is ever out of reach. */
 const completeAimedAt = 12
-/** Members looked at for each that is chosen. The least known of a few are as good as the least known of all. */
-const choices = 3
 /**
  * A blob of one chunk has no swarm, only holders: each newcomer is told of some, and each holder is told to so many who
  * wait, so that holders multiply and none is overrun.
@@ -22,8 +23,9 @@ export interface Introduction {
 }
 
 /**
- * Decides who is told of whom, so that everybody knows enough peers and nobody is known to too many: in a graph that is
- * close to regular the slowest node is hardly later than the rest (Kraken's simulations show what happens otherwise).
+ * Decides who is told of whom. Those who come at the same time, as a swarm begins, are joined to a random regular graph:
+ * everybody knows and is known to equally many. In a graph with thin spots some nodes have nothing that others lack, and
+ * others get too little; a swarm is done when its last node is. (Kraken's simulations show the same.)
  */
 export class Introductions {
   readonly #isSmall: boolean
@@ -32,6 +34,9 @@ export class Introductions {
   readonly #everyone = new MemberPool()
   readonly #complete = new MemberPool()
   readonly #providers = new Set<string>()
+  /** Members that came before the swarm began. */
+  readonly #gathered: SwarmMember[] = []
+  #hasBegun = false
 
   constructor(init: { readonly chunkCount: number; readonly random: () => number }) {
     this.#isSmall = init.chunkCount <= 1
@@ -39,17 +44,49 @@ export class Introductions {
   }
 
   join(newcomer: SwarmMember): Introduction[] {
-    const introductions = this.#isSmall ? this.#toHolders(newcomer) : this.#toSwarm(newcomer)
+    let introductions: Introduction[] = []
+    if (this.#isSmall) introductions = this.#toHolders(newcomer)
+    else if (this.#hasBegun) introductions = this.#toSwarm(newcomer)
+    else this.#gathered.push(newcomer)
     this.#members.set(newcomer.name, newcomer)
     this.#everyone.add(newcomer)
     if (newcomer.held.isComplete) this.#complete.add(newcomer)
     return introductions
   }
 
+  /** Those who will come at the same time have come: they are told of each other. */
+  begin(): Introduction[] {
+    if (this.#hasBegun) return []
+    this.#hasBegun = true
+    const members = this.#gathered.splice(0).filter((member) => this.#members.get(member.name) === member)
+    const known = new Map(members.map((member) => [member, new Set<SwarmMember>()]))
+    const meet = (one: SwarmMember, other: SwarmMember): void => {
+      if (one === other) return
+      known.get(one)?.add(other)
+      known.get(other)?.add(one)
+    }
+    if (members.length <= acquaintances + 1) {
+      for (const one of members) for (const other of members) meet(one, other)
+    } else {
+      for (let circle = 0; circle < acquaintances / 2; circle++) {
+        shuffle(members, this.#random)
+        for (const [place, member] of members.entries())
+          meet(member, members[(place + 1) % members.length] as SwarmMember)
+      }
+    }
+    const providers = [...this.#providers].slice(0, completeAimedAt)
+    return members.flatMap((member) => {
+      const peers = [...(known.get(member) ?? [])].map(({ name }) => name)
+      const chosen = new Set([...providers, ...shuffle(peers, this.#random)])
+      chosen.delete(member.name)
+      return chosen.size > 0 ? [this.#introduce(member, [...chosen])] : []
+    })
+  }
+
   leave(member: SwarmMember): void {
     this.#members.delete(member.name)
-    this.#everyone.remove(member)
-    this.#complete.remove(member)
+    this.#everyone.delete(member)
+    this.#complete.delete(member)
   }
 
   /** A member has all of it now. Of a small blob, those who wait longest are told. */
@@ -76,35 +113,27 @@ export class Introductions {
   }
 
   #toHolders(newcomer: SwarmMember): Introduction[] {
-    const holders = this.#complete.leastKnown(smallBlobIntroductions, this.#random)
+    const holders = leastKnown(this.#complete, smallBlobIntroductions, this.#random)
     const peers = [...holders, ...this.#providers].filter((peer) => peer !== newcomer.name)
     const chosen = peers.slice(0, smallBlobIntroductions)
     return chosen.length > 0 ? [this.#introduce(newcomer, chosen)] : []
   }
 
-  /** The newcomer to some that few know; and them to it, while they know too few themselves. */
+  /** A late comer and some others, to each other; and complete ones to the late comer. */
   #toSwarm(newcomer: SwarmMember): Introduction[] {
-    const complete = this.#complete.leastKnown(completeAimedAt, this.#random)
-    const any = this.#everyone.leastKnown(neighboursAimedAt, this.#random)
-    const known = new Set([...complete, ...this.#providers, ...any])
-    known.delete(newcomer.name)
-    const chosen = [...known].slice(0, neighboursAimedAt)
-    if (chosen.length === 0) return []
-    const introductions = [this.#introduce(newcomer, chosen)]
-    for (const peer of this.#isCrowded() ? chosen : this.#members.keys()) {
+    const complete = [...leastKnown(this.#complete, completeAimedAt, this.#random), ...this.#providers]
+    const others = leastKnown(this.#everyone, acquaintances, this.#random)
+    const chosen = new Set([...complete.slice(0, completeAimedAt), ...others])
+    chosen.delete(newcomer.name)
+    if (chosen.size === 0) return []
+    const introductions = [this.#introduce(newcomer, [...chosen])]
+    for (const peer of others) {
       const member = this.#members.get(peer)
       if (member === undefined || member.held.isComplete || member.introduced.has(newcomer.name)) continue
-      if (member.introduced.size < neighboursAimedAt) {
-        introductions.push(this.#introduce(member, [newcomer.name]))
-        newcomer.knownTo++
-      }
+      introductions.push(this.#introduce(member, [newcomer.name]))
+      newcomer.knownTo++
     }
     return introductions
-  }
-
-  /** More members than anyone needs to know. */
-  #isCrowded(): boolean {
-    return this.#members.size > neighboursAimedAt
   }
 
   #introduce(member: SwarmMember, peers: string[]): Introduction {
@@ -120,51 +149,11 @@ export class Introductions {
   }
 }
 
-/** Members to draw from by chance. */
-class MemberPool {
-  readonly #members: SwarmMember[] = []
-  readonly #places = new Map<SwarmMember, number>()
-
-  add(member: SwarmMember): void {
-    if (this.#places.has(member)) return
-    this.#places.set(member, this.#members.length)
-    this.#members.push(member)
-  }
-
-  remove(member: SwarmMember): void {
-    const place = this.#places.get(member)
-    if (place === undefined) return
-    const last = this.#members.pop() as SwarmMember
-    this.#places.delete(member)
-    if (last === member) return
-    this.#members[place] = last
-    this.#places.set(last, place)
-  }
-
-  /** The names of up to `count` members: of some drawn by chance, those whom the fewest know. */
-  leastKnown(count: number, random: () => number): string[] {
-    return shuffle(this.#draw(count * choices, random), random)
-      .sort((a, b) => a.knownTo - b.knownTo)
-      .slice(0, count)
-      .map(({ name }) => name)
-  }
-
-  #draw(count: number, random: () => number): SwarmMember[] {
-    if (this.#members.length <= count) return [...this.#members]
-    const drawn = new Set<SwarmMember>()
-    for (let draw = 0; draw < count; draw++) {
-      drawn.add(this.#members[Math.floor(random() * this.#members.length)] as SwarmMember)
-    }
-    return [...drawn]
-  }
-}
-
-function shuffle<T>(items: T[], random: () => number): T[] {
-  for (let last = items.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1))
-    const item = items[last] as T
-    items[last] = items[other] as T
-    items[other] = item
-  }
-  return items
+/**
+ * Any members, but rather not those whom many know. Were the least known preferred throughout, those who come one after
+ * the other would know only each other.
+ */
+function leastKnown(pool: MemberPool, count: number, random: () => number): string[] {
+  const crowding = ({ knownTo }: SwarmMember) => Math.max(0, knownTo - wellKnown)
+  return pool.least(count, crowding, random).map(({ name }) => name)
 }

@@ -1,5 +1,5 @@
-/** Enough for a registry that is as fast as one node; each would else get so little that the first chunks come late. */
-const minFetchers = 4
+/** Enough for a registry that is as fast as a few nodes; with more, each would get so little that the first chunks come late. */
+const minFetchers = 16
 /** As many connections as an origin takes without complaint. */
 const maxFetchers = 64
 const growth = 1.5

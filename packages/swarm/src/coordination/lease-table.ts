@@ -1,16 +1,15 @@
 import { type ChunkRun, ChunkSet } from '@shoal/content'
 import { type Introduction, Introductions } from './introductions.ts'
 import { LeasePace } from './lease-pace.ts'
+import { MemberPool } from './member-pool.ts'
 import type { SwarmMember } from './swarm-member.ts'
 
 /** A run is one HTTP range request: long enough to hide a round trip, short enough to share. */
 const maxRunChunks = 8
 /** Runs shrink so that each fetcher gets several before a blob is through. */
 const runsPerFetcher = 4
-/** With so many chunks left of its run, a fetcher gets the next one: its request travels meanwhile. */
-const renewAtChunks = 1
-/** A fetcher this much slower than the usual is not given another run while others are willing. */
-const slowFactor = 2
+/** With so many chunks left of its run, a fetcher no longer counts: the next one's request travels meanwhile. */
+const nearlyDoneChunks = 1
 /** Half of a run is taken from a fetcher that would be busy with it for so long, when another has nothing to do. */
 const splitAfterMs = 500
 /**
@@ -62,11 +61,12 @@ export type LeaseCommand =
  */
 export class LeaseTable {
   readonly #count: number
+  readonly #random: () => number
   readonly #introductions: Introductions
   readonly #pace = new LeasePace()
   readonly #members = new Map<string, SwarmMember>()
-  /** Willing members without a lease, in the order of asking. */
-  readonly #waiting = new Set<SwarmMember>()
+  /** Willing members without a lease. */
+  readonly #waiting = new MemberPool()
   /** Members with leases. */
   readonly #fetchers = new Set<SwarmMember>()
   /** For each chunk, how many live members hold it. */
@@ -83,6 +83,7 @@ export class LeaseTable {
 
   constructor(init: { readonly chunkCount: number; readonly random: () => number }) {
     this.#count = init.chunkCount
+    this.#random = init.random
     this.#introductions = new Introductions(init)
     this.#holders = new Uint32Array(init.chunkCount)
   }
@@ -96,7 +97,7 @@ export class LeaseTable {
     if (event.type === 'providers') return this.#introductions.providers(event.peers)
     if (event.type === 'settled') {
       this.#settled = true
-      return this.#grant(now)
+      return [...this.#introductions.begin(), ...this.#grant(now)]
     }
     if (event.type === 'tick') return [...this.#revokeStalled(now), ...this.#grant(now)]
     const member = this.#members.get(event.member)
@@ -128,6 +129,7 @@ export class LeaseTable {
       leased: new Set(),
       introduced: new Set(),
       knownTo: 0,
+      runChunks: 0,
       isWilling: false,
       lastProgress: now,
       chunkMs: 0,
@@ -163,35 +165,34 @@ export class LeaseTable {
     this.#chunkMs = this.#chunkMs === 0 ? sample : this.#chunkMs + gain * (sample - this.#chunkMs)
   }
 
-  /** Gives out what is free, as far as the pace allows. */
+  /**
+   * Gives out what is free, as far as the pace allows. Each run goes to another member, of some drawn by chance to the one
+   * that holds the least: so everybody comes to have something that others lack, and all uplinks are of use.
+   */
   #grant(now: number): LeaseCommand[] {
     if (!this.#settled || now < this.#pausedUntil) return []
     const commands: LeaseCommand[] = []
-    for (const member of this.#fetchers) {
-      if (member.leased.size > renewAtChunks || !member.isWilling || this.#isSlow(member)) continue
+    while (this.#waiting.size > 0 && this.#busyFetchers() < this.#limit()) {
+      const [member] = this.#waiting.least(1, ({ held }) => held.size, this.#random)
+      if (member === undefined) break
       const run = this.#nextFreeRun()
-      if (run === undefined) break
-      commands.push(this.#leaseRun(member, run, now))
-    }
-    for (const member of this.#waiting) {
-      if (this.#fetchers.size >= this.#limit()) break
-      const run = this.#nextFreeRun()
-      if (run !== undefined) commands.push(this.#leaseRun(member, run, now))
-      else {
-        const split = this.#split(member, now)
-        if (split.length === 0) break
-        commands.push(...split)
-      }
+      const granted = run === undefined ? this.#split(member, now) : [this.#leaseRun(member, run, now)]
+      if (granted.length === 0) break
+      commands.push(...granted)
     }
     return commands
   }
 
-  #limit(): number {
-    return this.#wholeOnly ? 1 : this.#pace.fetchers
+  #busyFetchers(): number {
+    let busy = 0
+    for (const { leased, runChunks } of this.#fetchers) {
+      if (leased.size > nearlyDoneChunks || leased.size === runChunks) busy++
+    }
+    return busy
   }
 
-  #isSlow(member: SwarmMember): boolean {
-    return this.#waiting.size > 0 && member.chunkMs > slowFactor * this.#chunkMs
+  #limit(): number {
+    return this.#wholeOnly ? 1 : this.#pace.fetchers
   }
 
   /** With nothing left to give: the second half of what the busiest fetcher has not come to yet. */
@@ -217,6 +218,7 @@ export class LeaseTable {
   #leaseRun(member: SwarmMember, run: ChunkRun, now: number): LeaseCommand {
     if (member.leased.size === 0) member.lastProgress = now
     for (const index of indexesOf(run)) this.#lease(member, index)
+    member.runChunks = member.leased.size
     return { type: 'lease', member: member.name, runs: [run] }
   }
 

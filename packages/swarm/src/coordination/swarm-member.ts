@@ -6,6 +6,8 @@ export interface SwarmMember {
   readonly held: ChunkSet
   /** Chunks that it fetches, or will fetch, from upstream. */
   readonly leased: Set<number>
+  /** How many chunks it had leased when it was last given some. */
+  runChunks: number
   /** Peers that it was told of. */
   readonly introduced: Set<string>
   /** Members that were told of it. */

@@ -18,6 +18,10 @@ export type DownloadEvent =
   /** The session with the peer ended, or never began. */
   | { readonly type: 'gone'; readonly peer: string }
   | { readonly type: 'refused'; readonly peer: string; readonly index: number }
+  /** The peer's slots are taken: we wait in line for one. What was wanted does not come. */
+  | { readonly type: 'busy'; readonly peer: string; readonly indexes: readonly number[] }
+  /** The peer has a slot for us now: one chunk may be asked for. */
+  | { readonly type: 'granted'; readonly peer: string }
   /** A verified chunk was written. */
   | { readonly type: 'stored'; readonly index: number; readonly from: string | typeof fromUpstream }
   /** What a peer sent for the chunk can't be trusted: it is not to come from that peer. */
@@ -55,6 +59,8 @@ export type DownloadCommand =
   | { readonly type: 'disconnect'; readonly peer: string; readonly reason: 'stalled' | 'slow' }
   | { readonly type: 'request'; readonly peer: string; readonly index: number }
   | { readonly type: 'cancel'; readonly peer: string; readonly index: number }
+  /** Leave the peer's slot to others. */
+  | { readonly type: 'decline'; readonly peer: string }
   /** Tell the coordinator whether we would fetch chunks from upstream. */
   | { readonly type: 'ask'; readonly willing: boolean }
   /** Give leased chunks back; `pauseMs` for how long upstream asked to be left alone. */

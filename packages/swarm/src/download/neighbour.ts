@@ -1,11 +1,6 @@
 import type { ChunkSet } from '@shoal/content'
 import { SpeedMeter } from './speed-meter.ts'
 
-/** A pipeline holds what a peer sends in this time, and never runs dry while a request travels. */
-const pipelineSeconds = 0.25
-const minPipelineChunks = 2
-const maxPipelineChunks = 16
-
 /** A peer with which a download exchanges chunks: what it has, what was asked of it, how fast it answers. */
 export class Neighbour {
   readonly peer: string
@@ -17,6 +12,8 @@ export class Neighbour {
   lastProgress: number
   /** It stopped sending: its pending chunks may be asked of others too. */
   snubbed = false
+  /** Its slots are taken, and we wait in line for one. */
+  inLine = false
   /** It had nothing that we want at this revision of the ledger, and has got nothing since. */
   dryAt: number | undefined
   readonly #speed: SpeedMeter
@@ -44,13 +41,6 @@ export class Neighbour {
   progress(bytes: number, now: number): void {
     this.lastProgress = now
     this.#speed.add(bytes, now)
-  }
-
-  /** How many chunks may be pending at once: bandwidth x delay, within bounds. */
-  pipelineDepth(chunkLength: number): number {
-    if (this.snubbed) return 1
-    const wanted = Math.ceil((this.bytesPerSecond * pipelineSeconds) / chunkLength)
-    return Math.min(maxPipelineChunks, Math.max(minPipelineChunks, wanted))
   }
 
   /** How long a further chunk would take, seen from what is pending; in chunks for a peer whose speed is unknown. */

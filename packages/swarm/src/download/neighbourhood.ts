@@ -4,7 +4,7 @@ import type { DownloadCommand } from './download-events.ts'
 import { Neighbour } from './neighbour.ts'
 
 /** With 20 or more a swarm comes within a tenth of its bound (Shoal's model). */
-const maxNeighbours = 24
+const maxNeighbours = 40
 /** Places on top that only complete peers take: with them, no chunk is ever out of reach. */
 const placesForComplete = 8
 /** A peer that sends nothing for so long is not waited for: others are asked for the same chunks. */
@@ -23,6 +23,7 @@ const slowShare = 0.1
 export class Neighbourhood {
   readonly #ledger: ChunkLedger
   readonly #neighbours = new Map<string, Neighbour>()
+  readonly #granted = new Set<Neighbour>()
   readonly #connecting = new Map<string, { readonly complete: boolean }>()
   /** Those who are said to be complete, and the others. */
   readonly #candidates = { complete: new Set<string>(), other: new Set<string>() }
@@ -123,6 +124,28 @@ export class Neighbourhood {
     if (neighbour.held.delete(index)) this.#ledger.countHolder(index, -1)
   }
 
+  /** The peer serves others now; what it was asked for may be asked elsewhere. */
+  busy(peer: string, indexes: readonly number[]): void {
+    const neighbour = this.#neighbours.get(peer)
+    if (neighbour === undefined) return
+    neighbour.inLine = true
+    for (const index of indexes) this.#settle(neighbour, index)
+  }
+
+  granted(peer: string): void {
+    const neighbour = this.#neighbours.get(peer)
+    if (neighbour === undefined) return
+    neighbour.inLine = false
+    this.#granted.add(neighbour)
+  }
+
+  /** Those who have a slot for us: it is used now, or declined. */
+  takeGranted(): Neighbour[] {
+    const granted = [...this.#granted]
+    this.#granted.clear()
+    return granted
+  }
+
   /** The chunk must not come from this peer again. */
   distrust(peer: string, index: number): void {
     const neighbour = this.#neighbours.get(peer)
@@ -138,6 +161,7 @@ export class Neighbourhood {
     for (const index of [...neighbour.pending.keys()]) this.#settle(neighbour, index)
     for (const index of neighbour.held) this.#ledger.countHolder(index, -1)
     this.#neighbours.delete(peer)
+    this.#granted.delete(neighbour)
   }
 
   /** A chunk is here: whoever else was asked for it need not send it. */

@@ -105,6 +105,11 @@ export class DownloadPlanner {
     return this.#ledger.isFetching(index) && !this.#ledger.held.has(index)
   }
 
+  /** Whether a peer is known to have the chunk. */
+  peerHolds(peer: string, index: number): boolean {
+    return this.#neighbours.get(peer)?.held.has(index) === true
+  }
+
   #apply(event: DownloadEvent, now: number): DownloadCommand[] {
     switch (event.type) {
       case 'found':
@@ -128,6 +133,12 @@ export class DownloadPlanner {
         return []
       case 'refused':
         this.#neighbours.refused(event.peer, event.index)
+        return []
+      case 'busy':
+        this.#neighbours.busy(event.peer, event.indexes)
+        return []
+      case 'granted':
+        this.#neighbours.granted(event.peer)
         return []
       case 'distrusted':
         this.#neighbours.distrust(event.peer, event.index)

@@ -12,6 +12,9 @@ import { SpeedMeter } from './speed-meter.ts'
  */
 const pendingSeconds = 0.25
 const minPendingChunks = 6
+/** One chunk on its way and one asked for, so that a peer's pipe never runs dry while a request travels. */
+const minPipelineChunks = 2
+const maxPipelineChunks = 16
 /** In the endgame the last chunks are asked of a second peer as well. */
 const endgameChunks = 4
 
@@ -46,7 +49,17 @@ export class RequestPlan {
   request(readingAt: number, now: number): DownloadCommand[] {
     const commands: DownloadCommand[] = []
     const windowStart = this.#ledger.held.firstMissing(readingAt)
-    for (let room = this.#room(); room > 0; ) {
+    let room = this.#room()
+    for (const neighbour of this.#neighbours.takeGranted()) {
+      const index = room > 0 ? (this.#pick(neighbour, windowStart) ?? this.#lastChunk(neighbour)) : undefined
+      if (index === undefined) {
+        commands.push({ type: 'decline', peer: neighbour.peer })
+        continue
+      }
+      room--
+      commands.push(this.#ask(neighbour, index, now))
+    }
+    while (room > 0) {
       const neighbour = this.#nextInTurn()
       if (neighbour === undefined) break
       const index = this.#pick(neighbour, windowStart)
@@ -55,28 +68,44 @@ export class RequestPlan {
         continue
       }
       room--
-      this.#neighbours.ask(neighbour, index, now)
-      commands.push({ type: 'request', peer: neighbour.peer, index })
+      commands.push(this.#ask(neighbour, index, now))
     }
     const missing = this.#layout.count - this.#ledger.held.size
     if (missing <= endgameChunks) commands.push(...this.#askAgain(now))
     return commands
   }
 
+  #ask(neighbour: Neighbour, index: number, now: number): DownloadCommand {
+    this.#neighbours.ask(neighbour, index, now)
+    return { type: 'request', peer: neighbour.peer, index }
+  }
+
   /** How many more chunks to ask for; what silent peers owe does not count. */
   #room(): number {
+    return this.#pendingAimedAt() - this.#neighbours.pending
+  }
+
+  #pendingAimedAt(): number {
     const wanted = Math.ceil((this.#speed.bytesPerSecond * pendingSeconds) / this.#layout.chunkLength)
-    return Math.max(minPendingChunks, wanted) - this.#neighbours.pending
+    return Math.max(minPendingChunks, wanted)
+  }
+
+  /** How many chunks may be pending at one peer: with many peers few at each, so that none is overrun. */
+  #pipelineDepth(): number {
+    const share = Math.ceil(this.#pendingAimedAt() / Math.max(1, this.#neighbours.size))
+    return Math.min(maxPipelineChunks, Math.max(minPipelineChunks, share))
   }
 
   /** The neighbour that would send a further chunk soonest. */
   #nextInTurn(): Neighbour | undefined {
     const { chunkLength } = this.#layout
     const { wantedRevision } = this.#ledger
+    const depth = this.#pipelineDepth()
     let best: Neighbour | undefined
     let bestWait = Number.POSITIVE_INFINITY
     for (const neighbour of this.#neighbours.all()) {
-      if (neighbour.dryAt === wantedRevision || neighbour.pending.size >= neighbour.pipelineDepth(chunkLength)) continue
+      if (neighbour.inLine || neighbour.dryAt === wantedRevision) continue
+      if (neighbour.pending.size >= (neighbour.snubbed ? 1 : depth)) continue
       const wait = neighbour.expectedWait(chunkLength)
       if (wait >= bestWait) continue
       best = neighbour
@@ -98,27 +127,24 @@ export class RequestPlan {
 
   /** Each of the last chunks is asked of a second peer; the slower one is cancelled. */
   #askAgain(now: number): DownloadCommand[] {
-    const { held } = this.#ledger
-    const { chunkLength, count } = this.#layout
+    const depth = this.#pipelineDepth()
     const commands: DownloadCommand[] = []
-    for (let index = held.firstMissing(0); index < count; index = held.firstMissing(index + 1)) {
-      if (this.#ledger.owed(index) !== 1) continue
-      const second = this.#quickestWith(index, chunkLength)
-      if (second === undefined) continue
-      this.#neighbours.ask(second, index, now)
-      commands.push({ type: 'request', peer: second.peer, index })
+    for (const neighbour of this.#neighbours.all()) {
+      if (neighbour.snubbed || neighbour.inLine || neighbour.pending.size >= depth) continue
+      const index = this.#lastChunk(neighbour)
+      if (index !== undefined) commands.push(this.#ask(neighbour, index, now))
     }
     return commands
   }
 
-  #quickestWith(index: number, chunkLength: number): Neighbour | undefined {
-    let best: Neighbour | undefined
-    for (const neighbour of this.#neighbours.all()) {
-      const { held, pending, snubbed } = neighbour
-      if (snubbed || !held.has(index) || pending.has(index)) continue
-      if (pending.size >= neighbour.pipelineDepth(chunkLength)) continue
-      if (best === undefined || neighbour.expectedWait(chunkLength) < best.expectedWait(chunkLength)) best = neighbour
+  /** In the endgame, a chunk that one other peer was asked for. */
+  #lastChunk({ held, pending }: Neighbour): number | undefined {
+    const { held: ours } = this.#ledger
+    const { count } = this.#layout
+    if (count - ours.size > endgameChunks) return undefined
+    for (let index = ours.firstMissing(0); index < count; index = ours.firstMissing(index + 1)) {
+      if (this.#ledger.owed(index) === 1 && held.has(index) && !pending.has(index)) return index
     }
-    return best
+    return undefined
   }
 }

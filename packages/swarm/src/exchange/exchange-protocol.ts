@@ -11,4 +11,4 @@ export const maxQueuedWants = 256
 export const maxStreamsPerPeer = 256
 
 /** Chunks that a node sends at the same time; they are in memory meanwhile. */
-export const concurrentUploads = 8
+export const concurrentUploads = 12
