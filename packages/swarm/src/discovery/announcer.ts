@@ -12,6 +12,9 @@ const concurrency = 4
 /** Two rounds of peers that do not answer. What does not get through is repeated. */
 const announceTimeoutMs = 5_000
 
+/** Nobody waits for an announcement: a busy peer is given time, rather than told another. */
+const lateAfterMs = 1_000
+
 export interface AnnouncerComponents extends AskClosestComponents {
   readonly client: KadClient
   readonly records: ProviderRecords
@@ -112,6 +115,7 @@ export class Announcer {
     const told: string[] = []
     const query = askClosest(this.#components, {
       key: cid.multihash.bytes,
+      lateAfterMs,
       ask: (peer, signal) => client.addProvider(peer, cid.multihash.bytes, us, { signal }),
       signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(announceTimeoutMs)]),
     })

@@ -10,9 +10,9 @@ export const replication = 6
 /** Three answer almost as soon as one, and two of them may hang. */
 const parallel = 3
 /** A peer on a busy machine answers in 50 ms; after this the next one is asked as well. */
-const lateAfterMs = 150
-/** A peer that has not answered by then does not. */
-const askTimeoutMs = 1_000
+const defaultLateAfterMs = 150
+/** A peer that has not answered by then does not, however busy it is. Nobody waits so long for one of several. */
+const askTimeoutMs = 3_000
 const quorum = 2
 /** In a cluster of any size a query converges after two or three rounds. */
 const maxAskedPerWidth = 4
@@ -31,6 +31,8 @@ export interface AskClosestInit {
   readonly key: Uint8Array
   /** How many of the closest peers are to answer. @default 6 */
   readonly width?: number
+  /** How long a peer may take before the next one is asked as well, in milliseconds. @default 150 */
+  readonly lateAfterMs?: number
   readonly ask: (peer: string, signal: AbortSignal) => Promise<KadAnswer>
   readonly signal: AbortSignal
 }
@@ -113,7 +115,7 @@ class Asking {
     const late = setTimeout(() => {
       this.#query.late(peer)
       this.#wake()
-    }, lateAfterMs)
+    }, this.#init.lateAfterMs ?? defaultLateAfterMs)
     try {
       const signal = AbortSignal.any([this.#init.signal, AbortSignal.timeout(askTimeoutMs)])
       await this.#introduce(peer)
