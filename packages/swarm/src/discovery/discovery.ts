@@ -151,6 +151,12 @@ export class KadDiscovery implements Discovery {
       },
       onEnd: (peers, isComplete) => {
         if (this.#searches.get(key) === search) this.#searches.delete(key)
+        if (!isComplete && !search.isAbandoned) {
+          this.#components.logger.debug(
+            { cid: key, found: peers.length },
+            'search for providers did not end by itself',
+          )
+        }
         if (isComplete || peers.length > 0) {
           this.#memory.remember(key, { peers, isComplete, atMs: performance.now() })
         }

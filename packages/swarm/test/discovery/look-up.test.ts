@@ -32,7 +32,7 @@ async function startAsker(t: ExecutionContext, ...addresses: string[]) {
     (count) => count >= addresses.length,
   )
   const endedEarly = (): boolean =>
-    logger.lines.some(({ message }) => message === 'query for providers ended early')
+    logger.lines.some(({ message }) => message === 'search for providers did not end by itself')
   return { host, endedEarly }
 }
 
