@@ -33,7 +33,7 @@ const stepTimeoutMs = 600_000
 /** Nodes know this many others, or all, before anything is measured; who is close to whom is settled then. */
 const wantedRoutable = Math.min(hosts - 1, 20)
 /** What a node that has just joined does besides: self-lookups, identify. */
-const settleMs = 10_000
+const settleMs = 20_000
 
 const children = Array.from({ length: processes }, () => start())
 try {
