@@ -27,6 +27,8 @@ const [hosts, blobs, lookUps, processes] = [
   Number(values['look-ups']),
   Number(values.processes),
 ]
+// The same host looking for the same blob twice would be answered from memory.
+if (lookUps > blobs) throw new RangeError(`${lookUps} look-ups need as many blobs, not ${blobs}`)
 const hostsEach = Math.ceil(hosts / processes)
 /** Far beyond what any step takes. */
 const stepTimeoutMs = 600_000
