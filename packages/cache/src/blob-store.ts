@@ -30,6 +30,12 @@ export interface FileBlobStoreComponents {
   readonly quotaBytes?: number | undefined
 }
 
+interface BlobUse {
+  readonly descriptor: Descriptor
+  /** Milliseconds since the epoch; undefined for one that was never opened. */
+  readonly lastUsedAt: number | undefined
+}
+
 /** Blobs as files, what is known of them in the index. */
 export class FileBlobStore implements BlobStore {
   readonly #components: FileBlobStoreComponents
@@ -42,6 +48,7 @@ export class FileBlobStore implements BlobStore {
   readonly #syncSlot = { taken: false }
   readonly #running = new Set<Promise<unknown>>()
   readonly #stopping = new AbortController()
+  readonly #removedListeners = new Set<(digest: Digest) => void>()
   #evicting: Promise<unknown> = Promise.resolve()
 
   constructor(components: FileBlobStoreComponents) {
@@ -83,7 +90,7 @@ export class FileBlobStore implements BlobStore {
   }
 
   async *list(options?: AbortOptions): AsyncGenerator<Descriptor> {
-    for await (const descriptor of this.#components.index.listBlobs()) {
+    for (const { descriptor } of (await this.#byUse(options)).reverse()) {
       options?.signal?.throwIfAborted()
       yield descriptor
     }
@@ -97,12 +104,19 @@ export class FileBlobStore implements BlobStore {
         // The file first: were it last, a crash in between would bring the blob back.
         await directory.removeBlob(digest)
         lastUse.forget(digest)
+        const wasComplete = await this.has(digest)
         await index.removeBlob(digest)
+        if (wasComplete) this.#removed(digest)
         if (this.#owned.has(digest)) return
         await directory.removePartial(digest)
         await index.removePartial(digest)
       }),
     )
+  }
+
+  onRemoved(listener: (digest: Digest) => void): () => void {
+    this.#removedListeners.add(listener)
+    return () => this.#removedListeners.delete(listener)
   }
 
   /** Closes everything that is open. */
@@ -136,7 +150,9 @@ export class FileBlobStore implements BlobStore {
       const opened = await this.#openBlob(descriptor)
       if (opened !== undefined) return opened
       const hashes = await adoptBlob(this.#components, descriptor, this.#signal(options))
-      return hashes === undefined ? undefined : this.#openBlob(descriptor)
+      if (hashes !== undefined) return this.#openBlob(descriptor)
+      this.#removed(digest)
+      return undefined
     })
   }
 
@@ -191,13 +207,27 @@ export class FileBlobStore implements BlobStore {
   }
 
   async #evict(quotaBytes: number): Promise<void> {
-    const { index, lastUse } = this.#components
     const open = new Set([...this.#open].map(({ descriptor }) => descriptor.digest))
-    const blobs: EvictionCandidate[] = []
-    for await (const { digest, size } of index.listBlobs()) {
-      blobs.push({ digest, size, lastUsedAt: await lastUse.get(digest), isOpen: open.has(digest) })
-    }
+    const blobs: EvictionCandidate[] = (await this.#byUse()).map(({ descriptor, lastUsedAt }) => {
+      const { digest, size } = descriptor
+      return { digest, size, lastUsedAt, isOpen: open.has(digest) }
+    })
     for (const digest of chooseEvictions(blobs, quotaBytes)) await this.delete(digest)
+  }
+
+  /** The complete blobs, those first that were not used for longest. */
+  async #byUse(options?: AbortOptions): Promise<BlobUse[]> {
+    const { index, lastUse } = this.#components
+    const blobs: BlobUse[] = []
+    for await (const descriptor of index.listBlobs()) {
+      options?.signal?.throwIfAborted()
+      blobs.push({ descriptor, lastUsedAt: await lastUse.get(descriptor.digest) })
+    }
+    return blobs.sort((a, b) => (a.lastUsedAt ?? 0) - (b.lastUsedAt ?? 0))
+  }
+
+  #removed(digest: Digest): void {
+    for (const listener of this.#removedListeners) listener(digest)
   }
 
   async #run<T>(options: AbortOptions | undefined, task: () => Promise<T>): Promise<T> {

@@ -58,3 +58,45 @@ test('a store over its quota lets go of what was used longest ago', async (t) =>
   t.true(await cache.blobs.has(third))
   await cache.stop()
 })
+
+test('whoever listens hears of what is evicted, deleted or found damaged, and of nothing else', async (t) => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'shoal-evict-'))
+  let now = 1_000
+  const cache = await openCache({ dataDir, quotaBytes: 250_000, now: () => now++ })
+  t.teardown(() => rm(dataDir, { recursive: true }))
+  const removed: Digest[] = []
+  const unsubscribe = cache.blobs.onRemoved((digest) => removed.push(digest))
+  const [first, second, third] = [
+    await store(cache.blobs),
+    await store(cache.blobs),
+    await store(cache.blobs),
+  ]
+  while (await cache.blobs.has(first)) await new Promise((resolve) => setImmediate(resolve))
+  t.deepEqual(removed, [first])
+  await cache.blobs.delete(second)
+  await cache.blobs.delete(second)
+  t.deepEqual(removed, [first, second])
+  const [algorithm = '', hex = ''] = third.split(':')
+  await rm(join(dataDir, 'blobs', algorithm, hex))
+  t.is(await cache.blobs.open(third), undefined)
+  t.deepEqual(removed, [first, second, third])
+  unsubscribe()
+  await cache.blobs.delete(await store(cache.blobs))
+  t.is(removed.length, 3)
+  await cache.stop()
+})
+
+test('blobs are listed by their last use, the latest first', async (t) => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'shoal-evict-'))
+  let now = 1_000
+  const cache = await openCache({ dataDir, now: () => now++ })
+  t.teardown(() => rm(dataDir, { recursive: true }))
+  const stored = [await store(cache.blobs), await store(cache.blobs), await store(cache.blobs)]
+  await (await cache.blobs.open(stored[0] as Digest))?.close()
+  const listed = await Array.fromAsync(cache.blobs.list())
+  t.deepEqual(
+    listed.map(({ digest }) => digest),
+    [stored[0], stored[2], stored[1]] as Digest[],
+  )
+  await cache.stop()
+})

@@ -61,7 +61,12 @@ export interface BlobStore {
    * @throws StoreError `partial-in-use` while another owner has it open, `disk-full`
    */
   openPartial(descriptor: Descriptor, options?: AbortOptions): Promise<PartialBlob>
-  /** Every complete blob. */
+  /** Every complete blob, the most recently used first. */
   list(options?: AbortOptions): AsyncIterable<Descriptor>
   delete(digest: Digest): Promise<void>
+  /**
+   * Calls back when a complete blob is no longer there: evicted, deleted, or found damaged. Returns a function that ends
+   * the subscription.
+   */
+  onRemoved(listener: (digest: Digest) => void): () => void
 }

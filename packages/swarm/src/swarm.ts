@@ -1,6 +1,7 @@
 import {
   type BlobStore,
   type ContentSource,
+  type Digest,
   digestToCid,
   type MetadataStore,
   type Origin,
@@ -73,14 +74,27 @@ export async function createSwarm(components: SwarmComponents, init: SwarmInit):
   await Promise.all([coordinator.start(), server.start(), tagHints.start()])
   const announced = announceAll(announcing.signal).catch(onTrouble)
 
-  /** What the cache kept from an earlier run is there for the others again. */
+  const unsubscribe = blobs.onRemoved((digest) => host.discovery.withdraw(digestToCid(digest)))
+
+  /** What the cache kept from an earlier run is there for the others again, what was used last first. */
   async function announceAll(signal: AbortSignal): Promise<void> {
-    for await (const { digest } of blobs.list({ signal })) host.discovery.provide(digestToCid(digest))
+    const removed = new Set<Digest>()
+    const stopListening = blobs.onRemoved((digest) => removed.add(digest))
+    try {
+      const kept = await Array.fromAsync(blobs.list({ signal }))
+      // In one go: what is announced last goes out first.
+      for (const { digest } of kept.reverse()) {
+        if (!removed.has(digest)) host.discovery.provide(digestToCid(digest))
+      }
+    } finally {
+      stopListening()
+    }
   }
 
   let stopping: Promise<void> | undefined
   async function stop(): Promise<void> {
     announcing.abort()
+    unsubscribe()
     await announced
     await downloads.stop()
     coordinator.stop()

@@ -1,5 +1,5 @@
 import { streamPair } from '@libp2p/utils'
-import type { Discovery } from '../dist/host/discovery.js'
+import type { Discovery } from '../dist/discovery/discovery.js'
 import type { MessageStream as MessageStreamType } from '../dist/host/message-stream.js'
 import { MessageStream } from '../dist/host/message-stream.js'
 import type { OpenOptions, StreamHandler, SwarmHost } from '../dist/host/swarm-host.js'
@@ -9,9 +9,11 @@ export class StreamPairHost implements SwarmHost {
   readonly peer = 'self'
   readonly handled: Promise<void>[] = []
   readonly discovery: Discovery = {
+    messagesSent: 0,
     provide: () => undefined,
     withdraw: () => undefined,
     find: async function* () {},
+    failed: () => undefined,
   }
   readonly #handlers = new Map<string, { handler: StreamHandler; maxMessageBytes?: number | undefined }>()
 

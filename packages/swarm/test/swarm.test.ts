@@ -41,6 +41,29 @@ test.serial('five nodes that pull at once take little more than one copy from up
   t.true(origin.bytesSent <= 1.5 * size, `${origin.bytesSent / size} copies`)
 })
 
+test.serial('what a node evicts, it is no longer said to have', async (t) => {
+  const secret = newSecret()
+  const origin = new MemoryOrigin()
+  const address = origin.add(randomBlob(1 * MiB))
+  const node = await startNode(t, { origin, secret })
+  const host = await createSwarmHost({
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    bootstrap: node.swarm.addresses(),
+    clusterSecret: parseClusterSecret(secret),
+  })
+  t.teardown(() => host.stop())
+  const namedProviders = async (isWanted: (count: number) => boolean) => {
+    while (!isWanted((await Array.fromAsync(host.discovery.find(digestToCid(address.digest)))).length)) {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+  await pull(node, address)
+  await namedProviders((count) => count === 1)
+  await node.blobs.delete(address.digest)
+  await namedProviders((count) => count === 0)
+  t.pass()
+})
+
 test.serial('many clients of one node share one download', async (t) => {
   const origin = new MemoryOrigin(2)
   const address = origin.add(randomBlob(4 * MiB))

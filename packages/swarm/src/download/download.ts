@@ -28,8 +28,8 @@ const providersAsked = 20
 /** When nobody is named who has the blob, so many of the connected peers are asked. */
 export const connectedPeersAsked = 32
 /**
- * From the first chunk to its announcement in the DHT, at the least and for each node of the cluster: it takes 40 messages
- * of 4 ms CPU, which must not be spent while all nodes pull. About two nodes a second announce a blob; until then the
+ * From the first chunk to its announcement in the DHT, at the least and for each node of the cluster: it takes a dozen
+ * messages, which must not be spent while all nodes pull. About two nodes a second announce a blob; until then the
  * coordinator knows who has it.
  */
 const minAnnounceDelayMs = 2_000
@@ -346,6 +346,7 @@ export class Download {
       this.#components.onEvent({ type: 'failed', digest: this.descriptor.digest, reason: error.message })
       this.#done.reject(error)
       this.#failed.abort()
+      this.#components.host.discovery.withdraw(digestToCid(this.descriptor.digest))
       this.#run(this.#link.stop())
     }
     this.#run(this.#closeUnread())

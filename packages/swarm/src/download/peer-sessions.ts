@@ -1,6 +1,6 @@
-import type { Descriptor } from '@shoal/content'
+import { type Descriptor, digestToCid } from '@shoal/content'
 import { ChunkSession, type ReceivedChunk } from '../exchange/chunk-session.ts'
-import type { SwarmHost } from '../host/swarm-host.ts'
+import { PeerUnreachableError, type SwarmHost } from '../host/swarm-host.ts'
 import type { DownloadEvent } from './download-events.ts'
 
 const connectTimeoutMs = 3_000
@@ -32,11 +32,13 @@ export class PeerSessions {
       const session = await ChunkSession.open(this.#host, peer, descriptor.digest, { signal })
       if (session === undefined || session.holding.size !== descriptor.size || signal.aborted) {
         session?.close()
+        if (!signal.aborted) this.#failed(peer, 'empty')
         return dispatch({ type: 'gone', peer })
       }
       this.#listen(session)
       dispatch({ type: 'connected', peer, held: session.holding.chunks })
     } catch (error) {
+      if (error instanceof PeerUnreachableError) this.#failed(peer, 'unreachable')
       if (!this.#closed.signal.aborted) this.#init.onTrouble(error as Error)
       dispatch({ type: 'gone', peer })
     }
@@ -57,6 +59,11 @@ export class PeerSessions {
   close(): void {
     this.#closed.abort()
     for (const session of this.#sessions.values()) session.close()
+  }
+
+  /** Whoever looks for the blob next is not sent there. */
+  #failed(peer: string, failure: 'empty' | 'unreachable'): void {
+    this.#host.discovery.failed(digestToCid(this.#init.descriptor.digest), peer, failure)
   }
 
   #listen(session: ChunkSession): void {

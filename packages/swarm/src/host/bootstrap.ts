@@ -37,14 +37,21 @@ export class Bootstrap {
   #wake = new AbortController()
   #failures = 0
   #running: Promise<void> | undefined
+  readonly #firstRound = Promise.withResolvers<void>()
 
   constructor(components: BootstrapComponents, init: BootstrapInit) {
     this.#components = components
     this.#init = init
   }
 
+  /** Resolves when each address has been tried once. */
+  get firstRound(): Promise<void> {
+    return this.#firstRound.promise
+  }
+
   start(): void {
     if (this.#init.addresses.length > 0) this.#running ??= this.#run()
+    else this.#firstRound.resolve()
   }
 
   /** To be called when a peer has gone: if it was the last, its return is not waited for. */
@@ -63,6 +70,7 @@ export class Bootstrap {
     const stopping = this.#stopping.signal
     while (!stopping.aborted) {
       await Promise.all(this.#init.addresses.map((address) => this.#try(address)))
+      this.#firstRound.resolve()
       const isConnected = this.#components.connectedPeers().length > 0
       this.#failures = isConnected ? 0 : this.#failures + 1
       const state = { isConnected, failures: this.#failures }

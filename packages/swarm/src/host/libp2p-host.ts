@@ -2,14 +2,16 @@ import type { Connection, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { CODE_P2P, type Multiaddr } from '@multiformats/multiaddr'
 import { type AbortOptions, InvalidInputError } from '@shoal/content'
+import type { DepartedPeers } from '../discovery/departed-peers.ts'
+import type { Discovery } from '../discovery/discovery.ts'
+import { Kademlia } from '../discovery/kademlia.ts'
+import { ProviderRecords } from '../discovery/provider-records.ts'
 import { abortable } from './abortable.ts'
-import { Announcer } from './announcer.ts'
 import { Bootstrap } from './bootstrap.ts'
-import { closestPeers } from './closest-peers.ts'
 import type { ConnectionGate } from './connection-gate.ts'
-import { KadDiscovery } from './discovery.ts'
 import { PeerUnreachableError } from './errors.ts'
 import type { HostLogger } from './host-logger.ts'
+import type { HostStore } from './host-store.ts'
 import { type KadRoutingTable, routingTableOf } from './kad-routing-table.ts'
 import type { Node } from './libp2p-node.ts'
 import { aliveProtocol, LinkMonitor } from './link-monitor.ts'
@@ -33,7 +35,9 @@ const stopTimeoutMs = 5_000
 export interface Libp2pHostComponents {
   /** Started; stopped with the host. */
   readonly node: Node
+  readonly store: HostStore
   readonly gate: ConnectionGate
+  readonly departed: DepartedPeers
   readonly logger: HostLogger
 }
 
@@ -45,12 +49,12 @@ export interface Libp2pHostInit {
 /** {@link SwarmHost} on a libp2p node: puts together what keeps its mesh alive. */
 export class Libp2pHost implements SwarmHost {
   readonly peer: string
-  readonly discovery: KadDiscovery
+  readonly discovery: Discovery
   readonly #components: Libp2pHostComponents
   readonly #timings: HostTimings
   readonly #table: KadRoutingTable
   readonly #addresses: PeerAddresses
-  readonly #announcer: Announcer
+  readonly #kademlia: Kademlia
   readonly #monitor: LinkMonitor
   readonly #keeper: RoutingTableKeeper
   readonly #bootstrap: Bootstrap
@@ -67,23 +71,13 @@ export class Libp2pHost implements SwarmHost {
     this.peer = node.peerId.toString()
     this.#table = routingTableOf(dht)
     this.#addresses = new PeerAddresses(node.peerStore)
-    this.#announcer = new Announcer({ dht, table: this.#table, logger })
-    this.discovery = new KadDiscovery({
-      self: this.peer,
-      dht,
-      table: this.#table,
-      announcer: this.#announcer,
-      logger,
-      connected: () => node.getPeers().length,
-      learn: ({ id, multiaddrs }) => this.#addresses.learn(id, multiaddrs.map(String)),
-    })
     this.#monitor = new LinkMonitor(
       { connections, logger },
       { intervalMs: timings.linkIntervalMs, idleMs: timings.linkIdleMs, timeoutMs: timings.linkTimeoutMs },
     )
     this.#keeper = new RoutingTableKeeper(
       { self: node.peerId, dht, table: this.#table, connections, logger },
-      { intervalMs: timings.routingIntervalMs, onGrowth: () => this.#announcer.repeat() },
+      { intervalMs: timings.routingIntervalMs, onGrowth: () => this.#review() },
     )
     this.#bootstrap = new Bootstrap(
       {
@@ -95,14 +89,29 @@ export class Libp2pHost implements SwarmHost {
       },
       { addresses: init.bootstrap, schedule: timings.bootstrap, dialTimeoutMs: timings.openTimeoutMs },
     )
+    this.#kademlia = new Kademlia({
+      self: this.peer,
+      table: this.#table,
+      records: new ProviderRecords(components.store.datastore),
+      departed: components.departed,
+      logger,
+      open: (peer, protocol, options) => this.open(peer, protocol, options),
+      handle: (protocol, handler, options) => this.handle(protocol, handler, options),
+      connectedPeers: () => this.connectedPeers(),
+      learn: (peer, addresses) => this.learnAddresses(peer, addresses),
+      addresses: () => this.#listening().map(String),
+      joined: this.#bootstrap.firstRound,
+    })
+    this.discovery = this.#kademlia.discovery
   }
 
   async start(): Promise<void> {
     const { node } = this.#components
+    node.addEventListener('peer:connect', this.#onConnect)
     node.addEventListener('peer:disconnect', this.#onDisconnect)
     // libp2p takes a second to note its own addresses, and until then leaves us out of answers about providers.
-    const multiaddrs = node.getMultiaddrs().map((address) => address.decapsulateCode(CODE_P2P))
-    await node.peerStore.patch(node.peerId, { multiaddrs })
+    await node.peerStore.patch(node.peerId, { multiaddrs: this.#listening() })
+    await this.#kademlia.start()
     await node.handle(aliveProtocol, (stream, connection) => this.#monitor.answer(stream, connection))
     this.#monitor.start()
     this.#keeper.start()
@@ -170,9 +179,7 @@ export class Libp2pHost implements SwarmHost {
   }
 
   closestPeers(key: Uint8Array, count: number, options: AbortOptions = {}): Promise<string[]> {
-    const { node, logger } = this.#components
-    const { dht } = node.services
-    return closestPeers({ self: node.peerId, dht, table: this.#table, logger }, key, { ...options, count })
+    return this.#kademlia.closestPeers(key, count, options)
   }
 
   onPeerRoutable(listener: PeerListener): () => void {
@@ -206,8 +213,7 @@ export class Libp2pHost implements SwarmHost {
     const { node, logger } = this.#components
     this.#stopping.abort()
     this.#keeper.stop()
-    this.#announcer.stop()
-    this.discovery.stop()
+    this.#kademlia.stop()
     this.#monitor.stop()
     await this.#bootstrap.stop()
     try {
@@ -215,6 +221,7 @@ export class Libp2pHost implements SwarmHost {
     } catch (error) {
       logger.warn({ error }, 'libp2p did not stop cleanly')
     }
+    node.removeEventListener('peer:connect', this.#onConnect)
     node.removeEventListener('peer:disconnect', this.#onDisconnect)
   }
 
@@ -225,7 +232,23 @@ export class Libp2pHost implements SwarmHost {
     return () => node.removeEventListener(event, onEvent)
   }
 
+  /** Our addresses without our id. */
+  #listening(): Multiaddr[] {
+    return this.#components.node.getMultiaddrs().map((address) => address.decapsulateCode(CODE_P2P))
+  }
+
+  #review(): void {
+    this.#kademlia.review().catch((error: unknown) => {
+      this.#components.logger.warn({ error }, 'could not review what is announced')
+    })
+  }
+
+  readonly #onConnect = ({ detail }: CustomEvent<PeerId>): void => {
+    this.#kademlia.onPeerConnected(detail.toString())
+  }
+
   readonly #onDisconnect = ({ detail }: CustomEvent<PeerId>): void => {
+    this.#kademlia.onPeerDisconnected(detail.toString())
     this.#keeper.drop(detail).catch((error: unknown) => {
       this.#components.logger.warn(
         { peer: detail.toString(), error },

@@ -1,13 +1,15 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import { type Identify, identify } from '@libp2p/identify'
 import type { Libp2p } from '@libp2p/interface'
-import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import { type KadDHT, kadDHT } from '@libp2p/kad-dht'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { isLoopback } from '@libp2p/utils'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
+import type { DepartedPeers } from '../discovery/departed-peers.ts'
+import { kadProtocol } from '../discovery/kad-client.ts'
 import type { ClusterSecret } from './cluster-secret.ts'
 import type { ConnectionGate } from './connection-gate.ts'
 import type { HostStore } from './host-store.ts'
@@ -33,12 +35,13 @@ export interface NodeInit {
 export interface NodeComponents {
   readonly store: HostStore
   readonly gate: ConnectionGate
+  readonly departed: DepartedPeers
 }
 
 export type Node = Libp2p<{ identify: Identify; ping: Ping; dht: KadDHT }>
 
 /** A libp2p node, not started, with every default replaced that does not hold in a private cluster. */
-export function createNode({ store, gate }: NodeComponents, init: NodeInit): Promise<Node> {
+export function createNode({ store, gate, departed }: NodeComponents, init: NodeInit): Promise<Node> {
   return createLibp2p({
     start: false,
     privateKey: store.privateKey,
@@ -84,9 +87,10 @@ export function createNode({ store, gate }: NodeComponents, init: NodeInit): Pro
       identify: identify({ protocolPrefix: 'shoal' }),
       ping: ping({ protocolPrefix: 'shoal', maxInboundStreams: 8, maxOutboundStreams: 8 }),
       dht: kadDHT({
-        protocol: '/shoal/kad/1.0.0',
+        protocol: kadProtocol,
         clientMode: false,
-        peerInfoMapper: passthroughMapper,
+        // By default private addresses are left out, which ours are. Whom is without addresses is named to nobody.
+        peerInfoMapper: (info) => (departed.has(info.id.toString()) ? { ...info, multiaddrs: [] } : info),
         allowQueryWithZeroPeers: true,
         kBucketSize: bucketSize,
         // By default five minutes, in which a node would not know of others that joined when it did.
@@ -98,8 +102,8 @@ export function createNode({ store, gate }: NodeComponents, init: NodeInit): Pro
         networkDialTimeout: { minTimeout: secondMs, maxTimeout: 2 * secondMs },
         pingNewContactTimeout: { minTimeout: 2 * secondMs, maxTimeout: 3 * secondMs },
         pingOldContactTimeout: { minTimeout: 2 * secondMs, maxTimeout: 3 * secondMs },
-        // A record costs its provider about 40 messages, so it is told twice a day; a dead provider fails at the dial.
-        reprovide: { validity: 24 * hourMs, threshold: 12 * hourMs, interval: hourMs, concurrency: 2 },
+        // Only to throw away what has expired: Announcer repeats our own records earlier, and at a pace.
+        reprovide: { validity: 24 * hourMs, threshold: 0, interval: hourMs, concurrency: 1 },
       }),
     },
   })

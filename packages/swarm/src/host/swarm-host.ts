@@ -1,8 +1,9 @@
 import { type AbortOptions, ShoalError } from '@shoal/content'
+import { DepartedPeers } from '../discovery/departed-peers.ts'
+import type { Discovery } from '../discovery/discovery.ts'
 import { type BootstrapSchedule, defaultBootstrapSchedule } from './bootstrap-schedule.ts'
 import type { ClusterSecret } from './cluster-secret.ts'
 import { ConnectionGate } from './connection-gate.ts'
-import type { Discovery } from './discovery.ts'
 import { PeerUnreachableError } from './errors.ts'
 import { type HostLogger, silentLogger } from './host-logger.ts'
 import { openHostStore } from './host-store.ts'
@@ -117,12 +118,13 @@ export async function createSwarmHost(init: SwarmHostInit): Promise<SwarmHost> {
   const timings = { ...defaultTimings, ...init.timings }
   const logger = init.logger ?? silentLogger
   const gate = new ConnectionGate()
+  const departed = new DepartedPeers()
   const store = await openHostStore(init.dataDir)
   const { clusterSecret } = init
   const { openTimeoutMs: dialTimeoutMs } = timings
-  const node = await createNode({ store, gate }, { listen, announce, clusterSecret, dialTimeoutMs })
+  const node = await createNode({ store, gate, departed }, { listen, announce, clusterSecret, dialTimeoutMs })
   await startNode(node)
-  const host = new Libp2pHost({ node, gate, logger }, { bootstrap, timings })
+  const host = new Libp2pHost({ node, store, gate, departed, logger }, { bootstrap, timings })
   await host.start()
   return host
 }

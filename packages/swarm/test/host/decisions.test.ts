@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import test from 'ava'
 import fc from 'fast-check'
+import { compareDistance, kadId } from '../../dist/discovery/kad-distance.js'
 import { bootstrapDelay, defaultBootstrapSchedule } from '../../dist/host/bootstrap-schedule.js'
 import { GrowthGauge } from '../../dist/host/growth-gauge.js'
-import { compareDistance, kadId } from '../../dist/host/kad-distance.js'
 import { judgeLink } from '../../dist/host/link-health.js'
 
 const limits = { idleMs: 5_000, timeoutMs: 4_000 }

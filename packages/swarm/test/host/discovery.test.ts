@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { digestFromHash, digestToCid } from '@shoal/content'
 import test from 'ava'
 import type { CID } from 'multiformats/cid'
+import { KadClient } from '../../dist/discovery/kad-client.js'
 import type { SwarmHost } from '../../dist/host/swarm-host.js'
+import { startFakeKeeper } from '../discovery/fake-keeper.ts'
 import {
   addressOf,
   all,
@@ -13,6 +15,7 @@ import {
   randomCid,
   startHost,
   startMesh,
+  temporaryDirectory,
   withoutId,
 } from './fixture.ts'
 
@@ -25,6 +28,15 @@ function findSomebody(host: SwarmHost, cid: CID, count = 1): Promise<string[]> {
     () => all(host.discovery.find(cid, { timeoutMs })),
     (found) => found.length >= count,
   )
+}
+
+/** Whom a node's own records name, as it tells `asker`. */
+async function recordsAt(keeper: SwarmHost, cid: CID, asker: SwarmHost): Promise<string[]> {
+  await asker.learnAddresses(keeper.peer, keeper.addresses())
+  const client = new KadClient((peer, protocol, options) => asker.open(peer, protocol, options))
+  const { providers } = await client.getProviders(keeper.peer, cid.multihash.bytes, {})
+  client.stop()
+  return providers.map(({ peer }) => peer)
 }
 
 /** Waits until an announcement has reached somebody. */
@@ -124,11 +136,7 @@ test('what was announced to nobody is announced to whoever comes', async (t) => 
   provider.discovery.provide(cid)
   const keeper = await startHost(t, { bootstrap: [addressOf(provider)] })
   await told(logger)
-  // The provider itself can't be asked any more: the record must have come to the other.
-  const gone = nextPeer(keeper, 'onPeerDisconnected')
-  await provider.stop()
-  await gone
-  t.deepEqual(await findSomebody(keeper, cid), [provider.peer])
+  t.deepEqual(await recordsAt(keeper, cid, await startHost(t)), [provider.peer])
 })
 
 test('what was withdrawn is not announced any more', async (t) => {
@@ -168,24 +176,43 @@ test('stopping the host ends a search', async (t) => {
   t.deepEqual(await search, [])
 })
 
-test.serial('a provider of eight days ago still has addresses', async (t) => {
+test('who has left is named no more, and again when it is back', async (t) => {
+  const dataDir = await temporaryDirectory(t)
+  const [keeper] = (await startMesh(t, 2)) as [SwarmHost]
   const logger = new RecordingLogger()
-  const keeper = await startHost(t)
-  const provider = await startHost(t, { bootstrap: [addressOf(keeper)], logger })
-  const address = withoutId(addressOf(provider))
+  const provider = await startHost(t, { bootstrap: [addressOf(keeper)], dataDir, logger })
   const cid = randomCid()
   provider.discovery.provide(cid)
   await told(logger)
   const gone = nextPeer(keeper, 'onPeerDisconnected')
   await provider.stop()
   await gone
+  t.deepEqual(await all(keeper.discovery.find(cid, { timeoutMs })), [])
+  const newcomer = await startHost(t, { bootstrap: [addressOf(keeper)] })
+  t.deepEqual(await all(newcomer.discovery.find(cid, { timeoutMs })), [])
+
+  const back = nextPeer(keeper, 'onPeerConnected')
+  await startHost(t, { bootstrap: [addressOf(keeper)], dataDir })
+  await back
+  t.deepEqual(await findSomebody(keeper, cid), [provider.peer])
+})
+
+test.serial('a provider of eight days ago still has addresses', async (t) => {
+  const logger = new RecordingLogger()
+  const keeper = await startFakeKeeper(t)
+  const provider = await startHost(t, { bootstrap: [keeper.address], logger })
+  const address = withoutId(addressOf(provider))
+  const cid = randomCid()
+  provider.discovery.provide(cid)
+  await told(logger)
+  await provider.stop()
 
   const now = Date.now
   t.teardown(() => {
     Date.now = now
   })
   Date.now = () => now() + 8 * 24 * 3_600_000
-  const newcomer = await startHost(t, { bootstrap: [addressOf(keeper)] })
+  const newcomer = await startHost(t, { bootstrap: [keeper.address] })
   await nextPeer(newcomer, 'onPeerConnected')
   t.deepEqual(await findSomebody(newcomer, cid), [provider.peer])
   t.deepEqual(await newcomer.addressesOf(provider.peer), [address])

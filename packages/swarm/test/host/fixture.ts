@@ -9,6 +9,7 @@ import type { Connection, Stream } from '@libp2p/interface'
 import { digestFromHash, digestToCid } from '@shoal/content'
 import type { ExecutionContext } from 'ava'
 import type { CID } from 'multiformats/cid'
+import { DepartedPeers } from '../../dist/discovery/departed-peers.js'
 import { type ClusterSecret, parseClusterSecret } from '../../dist/host/cluster-secret.js'
 import { ConnectionGate } from '../../dist/host/connection-gate.js'
 import type { HostLogger } from '../../dist/host/host-logger.js'
@@ -163,7 +164,7 @@ export class RecordingLogger implements HostLogger {
 export async function startNode(t: ExecutionContext, secret: ClusterSecret = clusterSecret): Promise<Node> {
   const store = await openHostStore()
   const node = await createNode(
-    { store, gate: new ConnectionGate() },
+    { store, gate: new ConnectionGate(), departed: new DepartedPeers() },
     { listen: [parseAddress(loopback)], announce: [], clusterSecret: secret, dialTimeoutMs: 3_000 },
   )
   await node.start()

@@ -4,8 +4,8 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { InvalidInputError, ShoalError } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
+import { compareDistance, kadId } from '../../dist/discovery/kad-distance.js'
 import { PeerUnreachableError, StreamClosedError } from '../../dist/host/errors.js'
-import { compareDistance, kadId } from '../../dist/host/kad-distance.js'
 import { createSwarmHost, type SwarmHost } from '../../dist/host/swarm-host.js'
 import {
   addressOf,

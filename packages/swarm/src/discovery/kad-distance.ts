@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto'
+import { peerIdFromString } from '@libp2p/peer-id'
 
 /** Where a key or a peer's multihash lies in the Kademlia keyspace. */
 export function kadId(bytes: Uint8Array): Uint8Array {
   return createHash('sha256').update(bytes).digest()
+}
+
+/** Where a peer lies in the keyspace. */
+export function placeOf(peer: string): Uint8Array {
+  return kadId(peerIdFromString(peer).toMultihash().bytes)
 }
 
 /** Negative when `a` lies closer to `target` than `b`, by the XOR metric. All are {@link kadId}s. */

@@ -1,0 +1,133 @@
+import type { CID } from 'multiformats/cid'
+import type { HostLogger } from '../host/host-logger.ts'
+import type { AnnouncePace } from './announce-schedule.ts'
+import { AnnounceSchedule, defaultPace } from './announce-schedule.ts'
+import { type AskClosestComponents, askClosest } from './ask-closest.ts'
+import type { KadClient } from './kad-client.ts'
+import type { ProviderRecords } from './provider-records.ts'
+import type { Withdrawals } from './withdrawals.ts'
+
+/** Each waits for the slowest of six peers; one that hangs must not hold up all. */
+const concurrency = 4
+/** Two rounds of peers that do not answer. What does not get through is repeated. */
+const announceTimeoutMs = 5_000
+
+/** Nobody waits for an announcement: a busy peer is given time, rather than told another. */
+const lateAfterMs = 1_000
+
+export interface AnnouncerComponents extends AskClosestComponents {
+  readonly client: KadClient
+  readonly records: ProviderRecords
+  readonly withdrawals: Withdrawals
+  /** Where we can be reached, without `/p2p/<id>`. */
+  readonly addresses: () => string[]
+  readonly logger: HostLogger
+}
+
+/** Tells the nodes that are close to a blob that this node has it, in the background and as {@link AnnounceSchedule} says. */
+export class Announcer {
+  readonly #components: AnnouncerComponents
+  readonly #schedule: AnnounceSchedule
+  readonly #cids = new Map<string, CID>()
+  readonly #stopping = new AbortController()
+  #running = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(components: AnnouncerComponents, pace: AnnouncePace = defaultPace) {
+    this.#components = components
+    this.#schedule = new AnnounceSchedule(pace, Math.random, performance.now())
+  }
+
+  announce(cid: CID): void {
+    const key = cid.toString()
+    if (this.#stopping.signal.aborted || !this.#schedule.add(key)) return
+    this.#cids.set(key, cid)
+    // Later: of those that are announced in one go the last is the newest.
+    this.#fillAfter(0)
+  }
+
+  async withdraw(cid: CID): Promise<void> {
+    const { records, withdrawals, self } = this.#components
+    const key = cid.toString()
+    const keepers = this.#schedule.remove(key)
+    this.#cids.delete(key)
+    withdrawals.tell(keepers, key, cid.multihash.bytes)
+    await records.remove(cid.multihash.bytes, self)
+  }
+
+  /** Makes those again that reached nobody, are old, or were made when fewer than half of today's peers were known. */
+  repeat(): void {
+    this.#schedule.review(this.#components.table.size, performance.now())
+    this.#fillAfter(0)
+  }
+
+  /** To be called when a peer has disconnected: it does not answer for us any more. */
+  keeperLeft(peer: string): void {
+    this.#schedule.keeperLeft(peer)
+    this.#fillAfter(0)
+  }
+
+  stop(): void {
+    this.#stopping.abort()
+    clearTimeout(this.#timer)
+  }
+
+  #fillAfter(delayMs: number): void {
+    if (this.#stopping.signal.aborted) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#fill(), delayMs).unref()
+  }
+
+  #fill(): void {
+    while (this.#running < concurrency) {
+      const key = this.#schedule.take(performance.now())
+      if (key === undefined) break
+      void this.#run(key)
+    }
+    if (this.#running >= concurrency) return
+    const waitMs = this.#schedule.waitMs(performance.now())
+    if (waitMs !== undefined) this.#fillAfter(Math.ceil(waitMs))
+  }
+
+  async #run(key: string): Promise<void> {
+    this.#running++
+    const { table, logger } = this.#components
+    const knownPeers = table.size
+    let keepers: readonly string[] = []
+    try {
+      const cid = this.#cids.get(key)
+      if (cid !== undefined) keepers = await this.#tell(key, cid)
+    } catch (error) {
+      logger.debug({ cid: key, error }, 'announcement ended early')
+    }
+    this.#schedule.made(key, keepers, knownPeers, performance.now())
+    logger.debug({ cid: key, told: keepers.length }, 'announced')
+    this.#running--
+    this.#fillAfter(0)
+  }
+
+  /** Returns who keeps the record. */
+  async #tell(key: string, cid: CID): Promise<readonly string[]> {
+    const { client, records, withdrawals, self, addresses } = this.#components
+    await withdrawals.cancel(key)
+    await records.add(cid, self)
+    const us = { peer: self, addresses: addresses() }
+    const told: string[] = []
+    const query = askClosest(this.#components, {
+      key: cid.multihash.bytes,
+      lateAfterMs,
+      ask: (peer, signal) => client.addProvider(peer, cid.multihash.bytes, us, { signal }),
+      signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(announceTimeoutMs)]),
+    })
+    try {
+      for await (const { peer } of query) told.push(peer)
+    } finally {
+      // A withdrawal may have come meanwhile, when it was not known yet who keeps the record.
+      if (!this.#schedule.has(key)) {
+        withdrawals.tell(told, key, cid.multihash.bytes)
+        await records.remove(cid.multihash.bytes, self)
+      }
+    }
+    return told
+  }
+}

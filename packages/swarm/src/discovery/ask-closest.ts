@@ -1,0 +1,157 @@
+import type { PeerId } from '@libp2p/interface'
+import type { HostLogger } from '../host/host-logger.ts'
+import type { KadRoutingTable } from '../host/kad-routing-table.ts'
+import { type Candidate, ClosestQuery } from './closest-query.ts'
+import type { KadAnswer, KadPeer } from './kad-client.ts'
+import { kadId, placeOf } from './kad-distance.ts'
+
+/** Nodes that keep each record, and whose word it takes that nobody has a blob: three may be gone, or hang. */
+export const replication = 6
+/** Three answer almost as soon as one, and two of them may hang. */
+const parallel = 3
+/** A peer on a busy machine answers in 50 ms; after this the next one is asked as well. */
+const defaultLateAfterMs = 150
+/** A peer that has not answered by then does not, however busy it is. Nobody waits so long for one of several. */
+const askTimeoutMs = 3_000
+const quorum = 2
+/** In a cluster of any size a query converges after two or three rounds. */
+const maxAskedPerWidth = 4
+
+export interface AskClosestComponents {
+  readonly self: string
+  readonly table: KadRoutingTable
+  readonly connectedPeers: () => string[]
+  /** Keeps what somebody said of a peer's addresses. */
+  readonly learn: (peer: string, addresses: readonly string[]) => Promise<void>
+  readonly logger: HostLogger
+}
+
+export interface AskClosestInit {
+  /** What is looked for: the bytes whose `kadId` is the target. */
+  readonly key: Uint8Array
+  /** How many of the closest peers are to answer. @default 6 */
+  readonly width?: number
+  /** How long a peer may take before the next one is asked as well, in milliseconds. @default 150 */
+  readonly lateAfterMs?: number
+  readonly ask: (peer: string, signal: AbortSignal) => Promise<KadAnswer>
+  readonly signal: AbortSignal
+}
+
+export interface PeerAnswer extends KadAnswer {
+  readonly peer: string
+}
+
+/**
+ * Asks the live peers closest to a key, and closer ones that they name, until the closest have answered; yields the
+ * answers as they come, and returns the closest who answered. Those who are late or fail are passed over. Leaving the
+ * loop ends the query.
+ *
+ * @throws the signal's reason
+ */
+export async function* askClosest(
+  components: AskClosestComponents,
+  init: AskClosestInit,
+): AsyncGenerator<PeerAnswer, string[]> {
+  const { width = replication, signal } = init
+  const ended = new AbortController()
+  const asking = new Asking(components, { ...init, signal: AbortSignal.any([signal, ended.signal]) }, width)
+  try {
+    while (!asking.isDone) {
+      asking.askMore()
+      const answer = await asking.next()
+      if (answer !== undefined) yield answer
+    }
+    signal.throwIfAborted()
+    return asking.closest()
+  } finally {
+    ended.abort()
+  }
+}
+
+/** One query: its requests, and the answers that nobody has taken yet. */
+class Asking {
+  readonly #components: AskClosestComponents
+  readonly #init: AskClosestInit
+  readonly #query: ClosestQuery
+  readonly #told = new Map<string, readonly string[]>()
+  readonly #answers: PeerAnswer[] = []
+  #changed = Promise.withResolvers<void>()
+
+  constructor(components: AskClosestComponents, init: AskClosestInit, width: number) {
+    this.#components = components
+    this.#init = init
+    const target = kadId(init.key)
+    const maxAsked = width * maxAskedPerWidth
+    this.#query = new ClosestQuery({ target, width, parallel, quorum, maxAsked })
+    const { table, connectedPeers } = components
+    this.#query.learn(table.closestPeers(target, { count: 2 * width }).map(candidate))
+    // Who has just connected comes into the table only once it has answered a ping.
+    if (table.size < width) this.#query.learn(connectedPeers().map(candidate))
+    init.signal.addEventListener('abort', () => this.#wake(), { once: true })
+  }
+
+  get isDone(): boolean {
+    return this.#init.signal.aborted || (this.#answers.length === 0 && this.#query.isDone)
+  }
+
+  askMore(): void {
+    for (const peer of this.#query.take()) void this.#ask(peer)
+  }
+
+  /** The next answer; undefined when something else has changed. */
+  async next(): Promise<PeerAnswer | undefined> {
+    if (this.#answers.length === 0 && !this.isDone) {
+      await this.#changed.promise
+      this.#changed = Promise.withResolvers()
+    }
+    return this.#answers.shift()
+  }
+
+  closest(): string[] {
+    return this.#query.closest()
+  }
+
+  async #ask(peer: string): Promise<void> {
+    const late = setTimeout(() => {
+      this.#query.late(peer)
+      this.#wake()
+    }, this.#init.lateAfterMs ?? defaultLateAfterMs)
+    try {
+      const signal = AbortSignal.any([this.#init.signal, AbortSignal.timeout(askTimeoutMs)])
+      await this.#introduce(peer)
+      const answer = await this.#init.ask(peer, signal)
+      this.#query.answered(peer, this.#namedIn(answer.closer))
+      this.#answers.push({ peer, ...answer })
+    } catch (error) {
+      this.#query.failed(peer)
+      if (!this.#init.signal.aborted)
+        this.#components.logger.debug({ peer, error }, 'peer did not answer a query')
+    } finally {
+      clearTimeout(late)
+      this.#wake()
+    }
+  }
+
+  #namedIn(closer: readonly KadPeer[]): Candidate[] {
+    const others = closer.filter(({ peer }) => peer !== this.#components.self)
+    for (const { peer, addresses } of others) this.#told.set(peer, addresses)
+    return others.map(({ peer }) => candidate(peer))
+  }
+
+  /** libp2p looks for a peer without addresses by queries of its own, which take longer than we wait. */
+  async #introduce(peer: string): Promise<void> {
+    const addresses = this.#told.get(peer)
+    if (addresses !== undefined && !this.#components.connectedPeers().includes(peer)) {
+      await this.#components.learn(peer, addresses)
+    }
+  }
+
+  #wake(): void {
+    this.#changed.resolve()
+  }
+}
+
+function candidate(id: PeerId | string): Candidate {
+  const peer = id.toString()
+  return { peer, place: placeOf(peer) }
+}

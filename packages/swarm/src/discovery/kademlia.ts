@@ -1,0 +1,92 @@
+import type { AbortOptions } from '@shoal/content'
+import type { HostLogger } from '../host/host-logger.ts'
+import type { KadRoutingTable } from '../host/kad-routing-table.ts'
+import type { MessageStream } from '../host/message-stream.ts'
+import type { HandleOptions, OpenOptions, StreamHandler } from '../host/swarm-host.ts'
+import { Announcer } from './announcer.ts'
+import type { AskClosestComponents } from './ask-closest.ts'
+import { closestPeers } from './closest-peers.ts'
+import type { DepartedPeers } from './departed-peers.ts'
+import { KadDiscovery } from './discovery.ts'
+import { KadClient } from './kad-client.ts'
+import type { ProviderRecords } from './provider-records.ts'
+import { maxWithdrawStreamsPerPeer, Withdrawals, withdrawProtocol } from './withdrawals.ts'
+
+export interface KademliaComponents {
+  readonly self: string
+  readonly table: KadRoutingTable
+  readonly records: ProviderRecords
+  readonly departed: DepartedPeers
+  readonly logger: HostLogger
+  readonly open: (peer: string, protocol: string, options: OpenOptions) => Promise<MessageStream>
+  readonly handle: (protocol: string, handler: StreamHandler, options: HandleOptions) => Promise<void>
+  readonly connectedPeers: () => string[]
+  readonly learn: (peer: string, addresses: readonly string[]) => Promise<void>
+  /** Where we can be reached, without `/p2p/<id>`. */
+  readonly addresses: () => string[]
+  /** Resolves when the first attempt to join the cluster is over. */
+  readonly joined: Promise<void>
+}
+
+/**
+ * Our side of the DHT. kad-dht keeps the routing table and answers others; who is asked, what is announced and which
+ * records are void is decided here.
+ */
+export class Kademlia {
+  readonly discovery: KadDiscovery
+  readonly #components: KademliaComponents
+  readonly #asking: AskClosestComponents
+  readonly #client: KadClient
+  readonly #withdrawals: Withdrawals
+  readonly #announcer: Announcer
+
+  constructor(components: KademliaComponents) {
+    const { self, table, records, departed, logger, open, connectedPeers, learn } = components
+    this.#components = components
+    this.#asking = { self, table, connectedPeers, learn, logger }
+    this.#client = new KadClient(open)
+    this.#withdrawals = new Withdrawals({ open, records, logger })
+    const shared = { ...this.#asking, client: this.#client, records }
+    const { addresses, joined } = components
+    this.#announcer = new Announcer({ ...shared, withdrawals: this.#withdrawals, addresses })
+    this.discovery = new KadDiscovery({ ...shared, departed, announcer: this.#announcer, joined })
+  }
+
+  async start(): Promise<void> {
+    await this.#components.handle(withdrawProtocol, (stream) => this.#withdrawals.serve(stream), {
+      maxStreamsPerPeer: maxWithdrawStreamsPerPeer,
+    })
+  }
+
+  stop(): void {
+    this.#announcer.stop()
+    this.#withdrawals.stop()
+    this.discovery.stop()
+    this.#client.stop()
+  }
+
+  closestPeers(key: Uint8Array, count: number, options: AbortOptions): Promise<string[]> {
+    return closestPeers({ ...this.#asking, client: this.#client }, key, { ...options, count })
+  }
+
+  onPeerConnected(peer: string): void {
+    this.#components.departed.returned(peer)
+    this.discovery.onPeerConnected(peer)
+  }
+
+  /** To be called when the last connection to a peer has closed. */
+  onPeerDisconnected(peer: string): void {
+    this.#components.departed.left(peer)
+    this.#announcer.keeperLeft(peer)
+  }
+
+  /** To be called now and then, and when many peers have joined: repeats what is due, throws away what is void. */
+  async review(): Promise<void> {
+    this.#announcer.repeat()
+    const { departed, records, logger } = this.#components
+    const lost = departed.takeLost()
+    if (lost.size === 0) return
+    const removed = await records.removeAllOf(lost)
+    logger.debug({ peers: [...lost], records: removed }, 'records of peers that left are thrown away')
+  }
+}
