@@ -1,5 +1,5 @@
 import test from 'ava'
-import { AgentProcess } from '../dist/demo/agent-process.js'
+import { type AgentDeath, AgentProcess } from '../dist/demo/agent-process.js'
 import { DemoError } from '../dist/demo/demo-error.js'
 import { SwarmOfAgents } from '../dist/demo/swarm-of-agents.js'
 import { anyPorts } from './cli.ts'
@@ -33,11 +33,14 @@ test.serial('an agent that was not told to end is reported, one that was is not'
   }
   const [stopped, killed] = [await start('node 1'), await start('node 2')]
   const deaths: string[] = []
-  stopped.onDeath((error) => deaths.push(error.message))
+  stopped.onDeath(({ how }) => deaths.push(how))
   await stopped.stop()
-  const died = new Promise<DemoError>((resolve) => killed.onDeath(resolve))
-  process.kill(killed.pid, 'SIGKILL')
-  t.regex((await died).message, /^node 2 failed: it was ended by SIGKILL/)
+  const died = new Promise<AgentDeath>((resolve) => killed.onDeath(resolve))
+  killed.kill()
+  const { how, crashed, error } = await died
+  t.is(how, 'was ended by SIGKILL')
+  t.false(crashed)
+  t.regex(error.message, /^node 2 failed: it was ended by SIGKILL/)
   t.deepEqual(deaths, [])
 })
 

@@ -15,6 +15,21 @@ export interface AgentProcessInit {
   readonly flags: readonly string[]
 }
 
+/** An agent's process ended without having been told to. */
+export interface AgentDeath {
+  /** For people: `was ended by SIGKILL`. */
+  readonly how: string
+  /** It ended by itself. Otherwise somebody else ended it, by a signal. */
+  readonly crashed: boolean
+  /** The same with the end of its log. */
+  readonly error: DemoError
+}
+
+interface Exit {
+  readonly how: string
+  readonly signal: NodeJS.Signals | null
+}
+
 /** Sixteen nodes that start at once on two cores need about a second each. */
 const startDeadlineMs = 60_000
 /** A little more than an agent allows itself. */
@@ -30,7 +45,7 @@ const cli = fileURLToPath(new URL('../cli.js', import.meta.url))
 export class AgentProcess {
   readonly name: string
   readonly #child: ChildProcess
-  readonly #exited: Promise<string>
+  readonly #exited: Promise<Exit>
   readonly #tail: string[] = []
   #addresses: AgentAddresses | undefined
   #stopping = false
@@ -68,11 +83,17 @@ export class AgentProcess {
     return this.#child.pid ?? 0
   }
 
-  /** Calls back when the process ends without having been told to. */
-  onDeath(listener: (error: DemoError) => void): void {
-    this.#exited.then((how) => {
-      if (!this.#stopping) listener(this.#failure(how))
+  /** Calls back when the process ends without `stop`, also when that was long ago. */
+  onDeath(listener: (death: AgentDeath) => void): void {
+    this.#exited.then(({ how, signal }) => {
+      if (this.#stopping) return
+      listener({ how, crashed: signal === null, error: this.#failure(`it ${how}`) })
     })
+  }
+
+  /** SIGKILL, as a node that loses power: a death like any other. */
+  kill(): void {
+    this.#child.kill('SIGKILL')
   }
 
   async status({ signal }: AbortOptions = {}): Promise<AgentStatus> {
@@ -97,12 +118,12 @@ export class AgentProcess {
     clearTimeout(timer)
   }
 
-  async #exit(): Promise<string> {
+  async #exit(): Promise<Exit> {
     try {
       const [code, signal] = await once(this.#child, 'exit')
-      return signal === null ? `it exited with status ${code}` : `it was ended by ${signal}`
+      return { how: signal === null ? `exited with status ${code}` : `was ended by ${signal}`, signal }
     } catch (error) {
-      return `it could not be started: ${readableFault(error)}`
+      return { how: `could not be started: ${readableFault(error)}`, signal: null }
     }
   }
 
@@ -116,7 +137,7 @@ export class AgentProcess {
     const ended = once(signal ? AbortSignal.any([signal, deadline]) : deadline, 'abort')
     const failure = await Promise.race([
       ready,
-      this.#exited,
+      this.#exited.then(({ how }) => `it ${how}`),
       ended.then(() => `it was not ready after ${startDeadlineMs / 1000} s`),
     ])
     signal?.throwIfAborted()
