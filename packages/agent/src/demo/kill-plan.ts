@@ -1,20 +1,18 @@
 /** What the plan knows of one node's pull. */
 export interface PullState {
-  /** Of the image, in bytes. */
-  readonly received: number
   readonly state: 'pulling' | 'ended' | 'lost'
 }
 
 export interface KillPlanInit {
   /** How many nodes to kill. */
   readonly count: number
-  /** Of the image that every node pulls. */
+  /** Of the image that all nodes pull. */
   readonly imageBytes: number
   /** @returns at least 0 and less than 1 */
   readonly random: () => number
 }
 
-/** Of all the bytes that the living nodes want: late enough that every node holds some, early enough that all miss some. */
+/** Of the image: what has left the registry by now, the nodes hold together, most of it only once. */
 const midway = 0.5
 
 /** Decides which nodes are killed, and when: once, in the middle of the pulls, whichever chance picks. */
@@ -26,12 +24,13 @@ export class KillPlan {
     this.#init = init
   }
 
-  /** Told of every node's state; the indexes of those to kill now, mostly none. */
-  step(nodes: readonly PullState[]): readonly number[] {
+  /**
+   * @param upstreamBytes - that have left the registry
+   * @returns the indexes of the nodes to kill now, mostly none
+   */
+  step(nodes: readonly PullState[], upstreamBytes: number): readonly number[] {
     if (this.#done || this.#init.count === 0) return []
-    const alive = nodes.filter(({ state }) => state !== 'lost')
-    const received = alive.reduce((sum, node) => sum + node.received, 0)
-    if (received < alive.length * this.#init.imageBytes * midway) return []
+    if (upstreamBytes < this.#init.imageBytes * midway) return []
     this.#done = true
     const candidates = nodes.flatMap(({ state }, index) => (state === 'pulling' ? [index] : []))
     const victims: number[] = []

@@ -56,7 +56,7 @@ export class SwarmPull {
 
   #changed(pull: NodePull): void {
     this.#progress.show(pull.id - 1, pull)
-    for (const index of this.#killPlan.step(this.#pulls)) {
+    for (const index of this.#killPlan.step(this.#pulls, this.#init.upstream.bytesSent)) {
       this.#pulls[index]?.node.kill()
       this.#killed++
     }
