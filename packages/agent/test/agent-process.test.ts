@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import test from 'ava'
 import { type AgentDeath, AgentProcess } from '../dist/demo/agent-process.js'
 import { DemoError } from '../dist/demo/demo-error.js'
@@ -20,6 +21,16 @@ test.serial('an agent that is ready tells its addresses and its status', async (
   t.teardown(() => agent.stop())
   t.regex(agent.addresses.registry, /^127\.0\.0\.1:\d+$/)
   t.is((await agent.status()).state, 'ready')
+})
+
+test.serial('an agent that is ready has left its compiled modules to those that start next', async (t) => {
+  const compileCacheDir = await temporaryDirectory(t)
+  const flags = [...anyPorts, '--data-dir', await temporaryDirectory(t)]
+  const agent = await AgentProcess.start({ name: 'node 1', flags, compileCacheDir })
+  t.teardown(() => agent.stop())
+  // Asked after the flush: the agent does both in one turn after its line, before it answers anybody.
+  await agent.status()
+  t.true((await readdir(compileCacheDir, { recursive: true })).length > 100)
 })
 
 test.serial('an agent that was not told to end is reported, one that was is not', async (t) => {

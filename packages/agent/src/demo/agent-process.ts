@@ -13,6 +13,8 @@ export interface AgentProcessInit {
   readonly name: string
   /** Flags of `shoal agent`. */
   readonly flags: readonly string[]
+  /** Where agents leave compiled modules to those that start after them. @default none is kept */
+  readonly compileCacheDir?: string | undefined
 }
 
 /** An agent's process ended without having been told to. */
@@ -50,14 +52,17 @@ export class AgentProcess {
   #addresses: AgentAddresses | undefined
   #stopping = false
 
-  private constructor({ name, flags }: AgentProcessInit) {
+  private constructor({ name, flags, compileCacheDir }: AgentProcessInit) {
     this.name = name
     // The IPC channel carries nothing: its closing tells the agent that we are gone. Ctrl-C on a terminal goes
     // to the whole process group; in a group of its own, the agent is stopped by us and when we want it.
     this.#child = spawn(process.execPath, [cli, 'agent', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
-      env: withoutSettings(process.env),
+      env: {
+        ...withoutSettings(process.env),
+        ...(compileCacheDir !== undefined && { NODE_COMPILE_CACHE: compileCacheDir }),
+      },
     })
     this.#exited = this.#exit()
   }

@@ -95,5 +95,5 @@ async function startAgent(
     ...['--upstream', upstream],
     ...node.bootstrap.flatMap((address) => ['--bootstrap', address]),
   ]
-  return AgentProcess.start({ name, flags }, options)
+  return AgentProcess.start({ name, flags, compileCacheDir: join(workDir, 'compile-cache') }, options)
 }
