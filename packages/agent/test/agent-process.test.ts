@@ -1,5 +1,6 @@
+import { readdir } from 'node:fs/promises'
 import test from 'ava'
-import { AgentProcess } from '../dist/demo/agent-process.js'
+import { type AgentDeath, AgentProcess } from '../dist/demo/agent-process.js'
 import { DemoError } from '../dist/demo/demo-error.js'
 import { SwarmOfAgents } from '../dist/demo/swarm-of-agents.js'
 import { anyPorts } from './cli.ts'
@@ -22,6 +23,16 @@ test.serial('an agent that is ready tells its addresses and its status', async (
   t.is((await agent.status()).state, 'ready')
 })
 
+test.serial('an agent that is ready has left its compiled modules to those that start next', async (t) => {
+  const compileCacheDir = await temporaryDirectory(t)
+  const flags = [...anyPorts, '--data-dir', await temporaryDirectory(t)]
+  const agent = await AgentProcess.start({ name: 'node 1', flags, compileCacheDir })
+  t.teardown(() => agent.stop())
+  // Asked after the flush: the agent does both in one turn after its line, before it answers anybody.
+  await agent.status()
+  t.true((await readdir(compileCacheDir, { recursive: true })).length > 100)
+})
+
 test.serial('an agent that was not told to end is reported, one that was is not', async (t) => {
   const start = async (name: string) => {
     const agent = await AgentProcess.start({
@@ -33,11 +44,14 @@ test.serial('an agent that was not told to end is reported, one that was is not'
   }
   const [stopped, killed] = [await start('node 1'), await start('node 2')]
   const deaths: string[] = []
-  stopped.onDeath((error) => deaths.push(error.message))
+  stopped.onDeath(({ how }) => deaths.push(how))
   await stopped.stop()
-  const died = new Promise<DemoError>((resolve) => killed.onDeath(resolve))
-  process.kill(killed.pid, 'SIGKILL')
-  t.regex((await died).message, /^node 2 failed: it was ended by SIGKILL/)
+  const died = new Promise<AgentDeath>((resolve) => killed.onDeath(resolve))
+  killed.kill()
+  const { how, crashed, error } = await died
+  t.is(how, 'was ended by SIGKILL')
+  t.false(crashed)
+  t.regex(error.message, /^node 2 failed: it was ended by SIGKILL/)
   t.deepEqual(deaths, [])
 })
 

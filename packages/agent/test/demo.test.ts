@@ -29,9 +29,52 @@ test.serial('three nodes pull an image at once, verified, and nothing is left be
     ],
   )
   t.is(report.copies, report.upstreamBytes / report.imageBytes)
-  t.true(report.nodes.every(({ fromUpstream, fromPeers }) => fromUpstream + fromPeers >= report.imageBytes))
+  for (const { fromUpstream, fromPeers } of report.nodes) {
+    t.true((fromUpstream ?? 0) + (fromPeers ?? 0) >= report.imageBytes)
+  }
   t.true(report.copies < 1.5, `${report.copies} copies for 3 nodes`)
   t.deepEqual(await readdir(dataDir), [])
+})
+
+test.serial('nodes that are killed midway are lost, and the others complete', async (t) => {
+  const { directory } = await writeLayout(await temporaryDirectory(t), [
+    someBytes(12_000_000, 1),
+    someBytes(8_000_000, 2),
+  ])
+  const dataDir = await temporaryDirectory(t)
+  const flags = ['--nodes', '4', '--kill', '1', '--image-dir', directory, '--data-dir', dataDir, '--json']
+  const { status, stdout, stderr } = await shoal(['demo', ...flags])
+  t.is(status, 0, stderr)
+  const report = JSON.parse(stdout.split('\n').at(-1) ?? '') as DemoReport
+  const [lost, ...more] = report.nodes.filter((node) => node.lost !== null)
+  t.is(report.killed, 1)
+  t.deepEqual(more, [])
+  t.like(lost, { lost: 'was ended by SIGKILL', verified: false, fromPeers: null })
+  t.is(report.nodes.filter(({ verified }) => verified).length, 3)
+  t.true(report.verified)
+  t.regex(stdout, /node \d .* LOST: its process was ended by SIGKILL/)
+  t.deepEqual(await readdir(dataDir), [])
+})
+
+test.serial('a demo that loses its only node by another hand has failed', async (t) => {
+  const { directory } = await writeLayout(await temporaryDirectory(t), [someBytes(100_000_000)])
+  const dataDir = await temporaryDirectory(t)
+  const flags = ['--nodes', '1', '--image-dir', directory, '--data-dir', dataDir, '--json']
+  const child = execa(process.execPath, [cli, 'demo', ...flags], { reject: false, timeout: 60_000 })
+  t.teardown(() => child.kill('SIGKILL'))
+  let pid = 0
+  for await (const line of createInterface({ input: child.stdout })) {
+    pid = Number(/process ids, .*: (\d+)$/.exec(line)?.[1] ?? pid)
+    if (line.startsWith('Pulling')) break
+  }
+  process.kill(pid, 'SIGKILL')
+  const { exitCode, stdout } = await child
+  t.is(exitCode, 1)
+  const report = JSON.parse(stdout.split('\n').at(-1) ?? '') as DemoReport
+  t.false(report.verified)
+  t.is(report.killed, 0)
+  t.like(report.nodes[0], { pid, lost: 'was ended by SIGKILL' })
+  t.true(stdout.includes('NO node survived.'))
 })
 
 test.serial('an image with a wrong byte verifies on no node, and the status says so', async (t) => {

@@ -39,6 +39,15 @@ for (const nodes of ['0', '65', 'x', '1.5', '']) {
   })
 }
 
+for (const [kill, expected] of [
+  ['5', 'shoal: --kill 5 leaves none of 5 nodes; kill fewer, or take more --nodes'],
+  ['-1', "shoal: option '--kill <n>' argument '-1' is invalid. Expected a whole number, less than --nodes."],
+] as const) {
+  test.serial(`a demo that is to kill ${kill} of five nodes is refused`, async (t) => {
+    t.deepEqual(await shoal(['demo', `--kill=${kill}`]), { status: 2, stdout: '', stderr: expected })
+  })
+}
+
 test.serial('a demo of a directory that is no image is one line and status 1', async (t) => {
   const { status, stderr } = await shoal(['demo', '--image-dir', '/nowhere'])
   t.is(status, 1)

@@ -4,7 +4,13 @@ import test from 'ava'
 import { pullInstructions } from '../dist/demo/pull-instructions.js'
 import { temporaryDirectory } from './fixture.ts'
 
-const target = { registry: '127.0.0.1:4711', namespace: 'demo.registry', name: 'shoal/demo', tag: 'latest' }
+const target = {
+  node: 'node 3',
+  registry: '127.0.0.1:4711',
+  namespace: 'demo.registry',
+  name: 'shoal/demo',
+  tag: 'latest',
+}
 
 test('every client has its command', async (t) => {
   const workDir = await temporaryDirectory(t)

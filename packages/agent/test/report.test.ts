@@ -2,12 +2,14 @@ import test from 'ava'
 import { formatBytes } from '../dist/demo/format.js'
 import { type DemoReport, formatReport } from '../dist/demo/report.js'
 
-const node = { seconds: 2, fromUpstream: 60e6, fromPeers: 100e6, fromCache: 0, verified: true }
+const figures = { fromUpstream: 60e6, fromPeers: 100e6, fromCache: 0 }
+const node = { pid: 4711, seconds: 2, ...figures, verified: true, lost: null }
 const report: DemoReport = {
   nodes: [
     { id: 1, ...node },
     { id: 2, ...node, verified: false },
   ],
+  killed: 0,
   imageBytes: 160e6,
   upstreamBytes: 168e6,
   upstreamRequests: 42,
@@ -44,4 +46,20 @@ test('the sum says how many copies left the registry', (t) => {
 test('a digest that did not verify is not passed over', (t) => {
   t.true(formatReport(report).endsWith('NOT every digest verified on every node.'))
   t.true(formatReport({ ...report, verified: true }).endsWith('Every digest verified on every node.'))
+})
+
+const unknown = { fromUpstream: null, fromPeers: null, fromCache: null }
+const lost = { ...node, id: 2, ...unknown, verified: false, lost: 'was ended by SIGKILL' }
+
+test('a node that was lost is named, and the verdict is about the others', (t) => {
+  const text = formatReport({ ...report, nodes: [{ id: 1, ...node }, lost], killed: 1, verified: true })
+  t.true(text.includes('  node 2              –           –               –  2.0 s      lost'))
+  t.true(text.includes('Lost: node 2 (was ended by SIGKILL); 1 of 1 killed on purpose.'))
+  t.true(text.endsWith('Every digest verified on every node that survived.'))
+})
+
+test('without survivors there is nothing to verify', (t) => {
+  const text = formatReport({ ...report, nodes: [lost] })
+  t.true(text.includes('0 of 1 killed on purpose'))
+  t.true(text.endsWith('NO node survived.'))
 })

@@ -19,6 +19,10 @@ export interface OriginFaults {
   ignoresRanges?: boolean
   /** Answers are cut after so many bytes. */
   cutAfter?: number
+  /** So many requests for content are answered with 429. */
+  limits?: number
+  /** What such an answer asks to wait, in milliseconds. */
+  retryAfterMs?: number
 }
 
 /** An origin in memory that counts what it sends, paced so that a swarm has time to form, and that can fail. */
@@ -53,6 +57,7 @@ export class MemoryOrigin implements Origin {
     options: AbortOptions & { range?: ByteRange } = {},
   ): Promise<OriginContent> {
     this.fetches++
+    this.#limit()
     const bytes = this.#find(digest)
     const whole = { start: 0, end: bytes.length }
     const range = this.faults.ignoresRanges ? whole : (options.range ?? whole)
@@ -75,10 +80,17 @@ export class MemoryOrigin implements Origin {
         throw new OriginError('unavailable', 'the origin cut the connection')
       signal?.throwIfAborted()
       if (this.#pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#pauseMs))
-      const piece = bytes.subarray(start, start + 256 * 1024)
+      const piece = bytes.subarray(start, Math.min(start + 256 * 1024, cutAfter))
       this.bytesSent += piece.length
       yield piece
     }
+  }
+
+  #limit(): void {
+    const { limits = 0, retryAfterMs = 0 } = this.faults
+    if (limits === 0) return
+    this.faults.limits = limits - 1
+    throw new OriginError('rate-limited', 'the origin answers 429', { retryAfterMs })
   }
 
   #find(digest: Digest): Uint8Array {

@@ -78,7 +78,10 @@ export async function startSwarm(t: ExecutionContext, count: number, origin: Ori
 }
 
 /** Reads the blob through the node's content source; its digest. */
-export async function pull(node: TestNode, address: ContentAddress): Promise<string> {
+export async function pull(
+  node: { readonly swarm: Pick<Swarm, 'content'> },
+  address: ContentAddress,
+): Promise<string> {
   const content = await node.swarm.content.open(address)
   const pieces: Uint8Array[] = []
   try {

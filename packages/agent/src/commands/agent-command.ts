@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { type Command, Option } from 'commander'
 import { configVariable } from '../config/environment.ts'
 import type { Given } from '../config/layer.ts'
@@ -50,6 +51,8 @@ async function runAgent(config: AgentConfig): Promise<void> {
   try {
     const agent = await Agent.start(config, log, { signal: starting.signal })
     log.info({ version, ...agent.addresses }, 'agent ready')
+    // With NODE_COMPILE_CACHE, agents that start now need not wait until this one has ended.
+    flushCompileCache()
     const reason = await told
     log.info({ reason }, 'agent stopping')
     await agent.stop()

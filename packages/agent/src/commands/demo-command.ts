@@ -7,6 +7,7 @@ const maxNodes = 64
 
 interface DemoFlags {
   readonly nodes: number
+  readonly kill: number
   readonly imageDir?: string
   readonly dataDir?: string
   readonly keep?: true
@@ -19,6 +20,11 @@ export function addDemoCommand(program: Command): void {
     .command('demo')
     .description('show it: a swarm on this machine pulls one image at the same time from one registry')
     .addOption(new Option('--nodes <n>', `how many agents, 1 to ${maxNodes}`).default(5).argParser(nodeCount))
+    .addOption(
+      new Option('--kill <n>', 'how many of them to kill midway; the others go on')
+        .default(0)
+        .argParser(killCount),
+    )
     .option('--image-dir <dir>', 'OCI image layout to pull (default: made of files of this machine)')
     .option('--keep', 'leave the swarm up until Ctrl-C, and print how to pull from it')
     .option('--json', 'end the output with one JSON object')
@@ -26,7 +32,12 @@ export function addDemoCommand(program: Command): void {
     .action(demo)
 }
 
-async function demo({ json, ...flags }: DemoFlags): Promise<void> {
+async function demo({ json, ...flags }: DemoFlags, command: Command): Promise<void> {
+  if (flags.kill >= flags.nodes) {
+    command.error(
+      `error: --kill ${flags.kill} leaves none of ${flags.nodes} nodes; kill fewer, or take more --nodes`,
+    )
+  }
   const end = new AbortController()
   // SIGHUP: the terminal was closed.
   void untilTold(['SIGTERM', 'SIGINT', 'SIGHUP']).then(() => end.abort())
@@ -43,6 +54,11 @@ async function demo({ json, ...flags }: DemoFlags): Promise<void> {
     process.stderr.write('shoal: interrupted; everything was cleaned up\n')
     process.exitCode = exitCodes.interrupted
   }
+}
+
+function killCount(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Expected a whole number, less than --nodes.')
 }
 
 function nodeCount(text: string): number {

@@ -13,6 +13,23 @@ export interface AgentProcessInit {
   readonly name: string
   /** Flags of `shoal agent`. */
   readonly flags: readonly string[]
+  /** Where agents leave compiled modules to those that start after them. @default none is kept */
+  readonly compileCacheDir?: string | undefined
+}
+
+/** An agent's process ended without having been told to. */
+export interface AgentDeath {
+  /** For people: `was ended by SIGKILL`. */
+  readonly how: string
+  /** It ended by itself. Otherwise somebody else ended it, by a signal. */
+  readonly crashed: boolean
+  /** The same with the end of its log. */
+  readonly error: DemoError
+}
+
+interface Exit {
+  readonly how: string
+  readonly signal: NodeJS.Signals | null
 }
 
 /** Sixteen nodes that start at once on two cores need about a second each. */
@@ -30,19 +47,22 @@ const cli = fileURLToPath(new URL('../cli.js', import.meta.url))
 export class AgentProcess {
   readonly name: string
   readonly #child: ChildProcess
-  readonly #exited: Promise<string>
+  readonly #exited: Promise<Exit>
   readonly #tail: string[] = []
   #addresses: AgentAddresses | undefined
   #stopping = false
 
-  private constructor({ name, flags }: AgentProcessInit) {
+  private constructor({ name, flags, compileCacheDir }: AgentProcessInit) {
     this.name = name
     // The IPC channel carries nothing: its closing tells the agent that we are gone. Ctrl-C on a terminal goes
     // to the whole process group; in a group of its own, the agent is stopped by us and when we want it.
     this.#child = spawn(process.execPath, [cli, 'agent', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
-      env: withoutSettings(process.env),
+      env: {
+        ...withoutSettings(process.env),
+        ...(compileCacheDir !== undefined && { NODE_COMPILE_CACHE: compileCacheDir }),
+      },
     })
     this.#exited = this.#exit()
   }
@@ -68,11 +88,17 @@ export class AgentProcess {
     return this.#child.pid ?? 0
   }
 
-  /** Calls back when the process ends without having been told to. */
-  onDeath(listener: (error: DemoError) => void): void {
-    this.#exited.then((how) => {
-      if (!this.#stopping) listener(this.#failure(how))
+  /** Calls back when the process ends without `stop`, also when that was long ago. */
+  onDeath(listener: (death: AgentDeath) => void): void {
+    this.#exited.then(({ how, signal }) => {
+      if (this.#stopping) return
+      listener({ how, crashed: signal === null, error: this.#failure(`it ${how}`) })
     })
+  }
+
+  /** SIGKILL, as a node that loses power: a death like any other. */
+  kill(): void {
+    this.#child.kill('SIGKILL')
   }
 
   async status({ signal }: AbortOptions = {}): Promise<AgentStatus> {
@@ -97,12 +123,12 @@ export class AgentProcess {
     clearTimeout(timer)
   }
 
-  async #exit(): Promise<string> {
+  async #exit(): Promise<Exit> {
     try {
       const [code, signal] = await once(this.#child, 'exit')
-      return signal === null ? `it exited with status ${code}` : `it was ended by ${signal}`
+      return { how: signal === null ? `exited with status ${code}` : `was ended by ${signal}`, signal }
     } catch (error) {
-      return `it could not be started: ${readableFault(error)}`
+      return { how: `could not be started: ${readableFault(error)}`, signal: null }
     }
   }
 
@@ -116,7 +142,7 @@ export class AgentProcess {
     const ended = once(signal ? AbortSignal.any([signal, deadline]) : deadline, 'abort')
     const failure = await Promise.race([
       ready,
-      this.#exited,
+      this.#exited.then(({ how }) => `it ${how}`),
       ended.then(() => `it was not ready after ${startDeadlineMs / 1000} s`),
     ])
     signal?.throwIfAborted()

@@ -3,16 +3,14 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { AbortOptions } from '@shoal/content'
 import { readableFault } from '../readable-fault.ts'
-import type { AgentProcess } from './agent-process.ts'
 import { DemoError } from './demo-error.ts'
 import { buildDemoImage } from './demo-image.ts'
 import { formatBytes, formatSeconds } from './format.ts'
-import { pullImage } from './image-puller.ts'
 import { imageBytes, type OciLayout, openLayout } from './oci-layout.ts'
-import { Progress } from './progress.ts'
 import { pullInstructions } from './pull-instructions.ts'
-import { type DemoReport, formatReport, type NodeReport } from './report.ts'
+import { type DemoReport, formatReport } from './report.ts'
 import { SwarmOfAgents } from './swarm-of-agents.ts'
+import { SwarmPull } from './swarm-pull.ts'
 import { UpstreamRegistry } from './upstream-registry.ts'
 
 export interface DemoInit {
@@ -21,6 +19,8 @@ export interface DemoInit {
   readonly imageDir?: string | undefined
   /** Where to work. @default the system's temporary directory */
   readonly dataDir?: string | undefined
+  /** How many agents to kill midway, of those that still pull then. @default 0 */
+  readonly kill?: number | undefined
   /** Leave the swarm up after the pulls, until the signal. @default false */
   readonly keep?: boolean | undefined
   /** For people. */
@@ -36,7 +36,7 @@ const spacePerNode = 1.05
  * The main job: a swarm of agents on this machine, all of which pull one image at the same time from a
  * registry that counts what it sends. Leaves nothing behind.
  *
- * @throws DemoError when it can't be carried out; a pull that fails is part of the report
+ * @throws DemoError when it can't be carried out; a pull that fails and a node that dies are part of the report
  */
 export async function runDemo(init: DemoInit, options: AbortOptions = {}): Promise<DemoReport> {
   const closers: (() => Promise<void>)[] = []
@@ -74,7 +74,7 @@ class Demo {
 
     const report = await this.#pullEverywhere(swarm, layout, upstream)
     this.#say(`\n${formatReport(report)}\n`)
-    if (this.#init.keep === true) await this.#keep(swarm, workDir)
+    if (this.#init.keep === true) await this.#keep(swarm, report, workDir)
     return report
   }
 
@@ -117,6 +117,7 @@ class Demo {
     )
     this.#closers.push(() => swarm.stop())
     this.#say(`  ready, and joined to one swarm, in ${secondsSince(started)}`)
+    this.#say(`  process ids, from node 1 on: ${swarm.nodes.map(({ pid }) => pid).join(' ')}`)
     return swarm
   }
 
@@ -125,65 +126,30 @@ class Demo {
     layout: OciLayout,
     upstream: UpstreamRegistry,
   ): Promise<DemoReport> {
-    this.#say(`Pulling ${image.namespace}/${image.name}:${image.tag} on all of them at once …`)
-    const size = imageBytes(layout)
-    const names = swarm.nodes.map(({ name }) => name)
-    const progress = new Progress(names, size, this.#init.output)
-    // A node that dies must not leave its client waiting.
-    const death = new AbortController()
-    swarm.onDeath((error) => death.abort(error))
-    const signal = this.#signal ? AbortSignal.any([this.#signal, death.signal]) : death.signal
-    const started = performance.now()
-    try {
-      const nodes = await Promise.all(
-        swarm.nodes.map((node, index) => this.#pull(node, index, progress, { signal })),
-      )
-      signal.throwIfAborted()
-      const upstreamBytes = upstream.bytesSent
-      return {
-        nodes,
-        imageBytes: size,
-        upstreamBytes,
-        upstreamRequests: upstream.counts.requests,
-        copies: upstreamBytes / size,
-        seconds: (performance.now() - started) / 1000,
-        verified: nodes.every(({ verified }) => verified),
-      }
-    } finally {
-      progress.stop()
-    }
+    const { kill = 0, output } = this.#init
+    const before = kill === 0 ? '' : `, of which ${kill} will be killed midway`
+    this.#say(`Pulling ${image.namespace}/${image.name}:${image.tag} on all of them at once${before} …`)
+    const { nodes } = swarm
+    const pull = new SwarmPull({ nodes, upstream, image, imageBytes: imageBytes(layout), kill, output })
+    const signal = this.#signal
+    const report = await pull.run({ signal })
+    // A node that ended by itself has a defect; its last lines are all that is left of it.
+    for (const crash of pull.crashes) this.#say(`\n${crash.message}`)
+    return report
   }
 
-  async #pull(
-    node: AgentProcess,
-    index: number,
-    progress: Progress,
-    options: AbortOptions,
-  ): Promise<NodeReport> {
-    const started = performance.now()
-    const { registry } = node.addresses
-    const onBytes = (bytes: number) => progress.received(index, bytes)
-    let problem: string | undefined
-    try {
-      await pullImage({ registry, ...image, onBytes }, options)
-    } catch (error) {
-      options.signal?.throwIfAborted()
-      problem = readableFault(error)
-    }
-    const seconds = (performance.now() - started) / 1000
-    progress.ended(index, seconds, problem)
-    const { fromUpstream, fromPeers, fromCache } = (await node.status(options)).transfers
-    return { id: index + 1, seconds, fromUpstream, fromPeers, fromCache, verified: problem === undefined }
-  }
-
-  async #keep(swarm: SwarmOfAgents, workDir: string): Promise<void> {
-    const [first] = swarm.nodes
+  async #keep(swarm: SwarmOfAgents, report: DemoReport, workDir: string): Promise<void> {
+    const survivors = swarm.nodes.filter((_, index) => report.nodes[index]?.lost === null)
+    const [first] = survivors
     if (first === undefined || this.#signal === undefined) return
-    this.#say(await pullInstructions({ registry: first.addresses.registry, ...image, workDir }))
-    const others = swarm.nodes.map(({ name, addresses }) => `  ${name.padEnd(8)} ${addresses.registry}`)
-    this.#say(`${others.join('\n')}\n\nThe swarm stays up until Ctrl-C.`)
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    swarm.onDeath(reject)
+    const { name, addresses } = first
+    this.#say(await pullInstructions({ node: name, registry: addresses.registry, ...image, workDir }))
+    for (const node of survivors) {
+      this.#say(`  ${node.name.padEnd(8)} ${node.addresses.registry}`)
+      node.onDeath(({ how }) => this.#say(`  ${node.name} ${how}.`))
+    }
+    this.#say('\nThe swarm stays up until Ctrl-C.')
+    const { promise, resolve } = Promise.withResolvers<void>()
     this.#signal.addEventListener('abort', () => resolve(), { once: true })
     if (!this.#signal.aborted) await promise
   }

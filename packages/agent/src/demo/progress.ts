@@ -9,12 +9,22 @@ export interface ProgressOutput {
   write(text: string): unknown
 }
 
+/** How far one node is. */
 export interface NodeProgress {
-  readonly name: string
   /** Of the image, in bytes. */
-  received: number
-  /** Set when the pull ended. */
-  ended?: { readonly seconds: number; readonly problem?: string }
+  readonly received: number
+  /** Lost: its process ended. */
+  readonly state: 'pulling' | 'ended' | 'lost'
+  /** Of a pull that ended. */
+  readonly seconds: number
+  /** Why the pull failed. */
+  readonly problem?: string | undefined
+  /** How the process of a lost node ended. */
+  readonly death?: { readonly how: string } | undefined
+}
+
+interface Row extends NodeProgress {
+  readonly name: string
 }
 
 /** Often enough to look alive on a terminal; seldom enough not to flood a log. */
@@ -24,63 +34,64 @@ const barCharacters = 32
 
 /** Shows pulls while they run: a bar for each node on a terminal that is high enough, lines elsewhere. */
 export class Progress {
-  readonly #nodes: readonly NodeProgress[]
+  readonly #rows: Row[]
   readonly #imageBytes: number
   readonly #output: ProgressOutput
   readonly #draw: ReturnType<typeof createLogUpdate> | undefined
   readonly #timer: NodeJS.Timeout
-  readonly #lastShown = new Map<NodeProgress, number>()
+  readonly #lastShown = new Map<string, number>()
 
   constructor(names: readonly string[], imageBytes: number, output: ProgressOutput & NodeJS.WritableStream) {
-    this.#nodes = names.map((name) => ({ name, received: 0 }))
+    this.#rows = names.map((name) => ({ name, received: 0, state: 'pulling', seconds: 0 }))
     this.#imageBytes = imageBytes
     this.#output = output
     const fits = (output.rows ?? 0) > names.length
     this.#draw = output.isTTY === true && fits ? createLogUpdate(output) : undefined
-    this.#timer = setInterval(() => this.#show(), this.#draw === undefined ? lineIntervalMs : barIntervalMs)
+    this.#timer = setInterval(() => this.#tick(), this.#draw === undefined ? lineIntervalMs : barIntervalMs)
   }
 
-  received(index: number, bytes: number): void {
-    const node = this.#nodes[index]
-    if (node !== undefined) node.received += bytes
-  }
-
-  ended(index: number, seconds: number, problem?: string): void {
-    const node = this.#nodes[index]
-    if (node === undefined) return
-    node.ended = problem === undefined ? { seconds } : { seconds, problem }
-    if (this.#draw === undefined) this.#output.write(`${lineOf(node, this.#imageBytes)}\n`)
+  /** Takes note of how far a node is. Away from a terminal the end of a pull, and of a node, is a line at once. */
+  show(index: number, { received, state, seconds, problem, death }: NodeProgress): void {
+    const before = this.#rows[index]
+    if (before === undefined) return
+    const row = { name: before.name, received, state, seconds, problem, death }
+    this.#rows[index] = row
+    if (state !== before.state && this.#draw === undefined) this.#print(row)
   }
 
   stop(): void {
     clearInterval(this.#timer)
     if (this.#draw === undefined) return
-    this.#show()
+    this.#tick()
     this.#draw.done()
   }
 
-  #show(): void {
+  #tick(): void {
     if (this.#draw !== undefined) {
-      return this.#draw(this.#nodes.map((node) => barOf(node, this.#imageBytes)).join('\n'))
+      return this.#draw(this.#rows.map((row) => barOf(row, this.#imageBytes)).join('\n'))
     }
-    for (const node of this.#nodes) {
-      if (node.ended !== undefined || this.#lastShown.get(node) === node.received) continue
-      this.#lastShown.set(node, node.received)
-      this.#output.write(`${lineOf(node, this.#imageBytes)}\n`)
+    for (const row of this.#rows) {
+      if (row.state !== 'pulling' || this.#lastShown.get(row.name) === row.received) continue
+      this.#lastShown.set(row.name, row.received)
+      this.#print(row)
     }
+  }
+
+  #print(row: Row): void {
+    const share = shareOf(row, this.#imageBytes)
+    this.#output.write(`  ${row.name.padEnd(8)} ${percent(share)}  ${stateOf(row)}\n`)
   }
 }
 
-function barOf(node: NodeProgress, imageBytes: number): string {
-  const share = imageBytes === 0 ? 1 : Math.min(1, node.received / imageBytes)
+function barOf(row: Row, imageBytes: number): string {
+  const share = shareOf(row, imageBytes)
   const filled = Math.floor(share * barCharacters)
   const bar = '█'.repeat(filled) + '░'.repeat(barCharacters - filled)
-  return `  ${node.name.padEnd(8)} ${bar} ${percent(share)}  ${stateOf(node)}`
+  return `  ${row.name.padEnd(8)} ${bar} ${percent(share)}  ${stateOf(row)}`
 }
 
-function lineOf(node: NodeProgress, imageBytes: number): string {
-  const share = imageBytes === 0 ? 1 : Math.min(1, node.received / imageBytes)
-  return `  ${node.name.padEnd(8)} ${percent(share)}  ${stateOf(node)}`
+function shareOf({ received }: Row, imageBytes: number): number {
+  return imageBytes === 0 ? 1 : Math.min(1, received / imageBytes)
 }
 
 function percent(share: number): string {
@@ -89,8 +100,10 @@ function percent(share: number): string {
     .padStart(3)} %`
 }
 
-function stateOf({ received, ended }: NodeProgress): string {
-  if (ended === undefined) return formatBytes(received)
-  const how = ended.problem === undefined ? 'every digest verified' : `FAILED: ${ended.problem}`
-  return `${formatBytes(received)} in ${formatSeconds(ended.seconds)}, ${how}`
+function stateOf({ received, state, seconds, problem, death }: Row): string {
+  const bytes = formatBytes(received)
+  if (state === 'pulling') return bytes
+  if (state === 'lost') return `${bytes}, LOST: its process ${death?.how}`
+  const how = problem === undefined ? 'every digest verified' : `FAILED: ${problem}`
+  return `${bytes} in ${formatSeconds(seconds)}, ${how}`
 }

@@ -2,6 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface PullTarget {
+  /** For people: `node 1`. */
+  readonly node: string
   /** `host:port` of a node's shim. */
   readonly registry: string
   /** The registry that the image names. */
@@ -14,7 +16,7 @@ export interface PullTarget {
 
 /** Writes what clients need beside their command line, and says how to pull with each of them. */
 export async function pullInstructions(target: PullTarget): Promise<string> {
-  const { registry, namespace, name, tag, workDir } = target
+  const { node, registry, namespace, name, tag, workDir } = target
   const image = `${namespace}/${name}:${tag}`
   const hostsDir = join(workDir, 'containerd')
   const hosts = `[host."http://${registry}"]\n  capabilities = ["pull", "resolve"]\n`
@@ -25,7 +27,7 @@ export async function pullInstructions(target: PullTarget): Promise<string> {
   await writeFile(registriesConf, mirror)
 
   return `
-Pull the image from any node; here from node 1, ${registry}.
+Pull the image from any node; here from ${node}, ${registry}.
 
   curl        curl -i 'http://${registry}/v2/${name}/manifests/${tag}?ns=${namespace}'
 

@@ -55,11 +55,6 @@ export class SwarmOfAgents {
     }
   }
 
-  /** Calls back when a node ends by itself. */
-  onDeath(listener: (error: DemoError) => void): void {
-    for (const node of this.nodes) node.onDeath(listener)
-  }
-
   /** Ends the agents that this started. Idempotent. */
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()))
@@ -100,5 +95,5 @@ async function startAgent(
     ...['--upstream', upstream],
     ...node.bootstrap.flatMap((address) => ['--bootstrap', address]),
   ]
-  return AgentProcess.start({ name, flags }, options)
+  return AgentProcess.start({ name, flags, compileCacheDir: join(workDir, 'compile-cache') }, options)
 }
