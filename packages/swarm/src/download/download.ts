@@ -32,7 +32,7 @@ export const connectedPeersAsked = 32
  * messages, which must not be spent while all nodes pull. About two nodes a second announce a blob; until then the
  * coordinator knows who has it.
  */
-const minAnnounceDelayMs = 2_000
+const minAnnounceDelayMs = 10_000
 const announceDelayMsPerPeer = 500
 const maxAnnounceDelayMs = 120_000
 /** How long a peer that lied is kept out. */
@@ -179,6 +179,7 @@ export class Download {
         this.#landedListeners.add(listener)
         return () => this.#landedListeners.delete(listener)
       },
+      isHeldBy: (peer, index) => this.#planner.peerHolds(peer, index),
       failed: this.#failed.signal,
       release: async () => {
         if (released) return
@@ -216,6 +217,8 @@ export class Download {
         return this.#sessions.request(command.peer, command.index)
       case 'cancel':
         return this.#sessions.cancel(command.peer, command.index)
+      case 'decline':
+        return this.#sessions.decline(command.peer)
       case 'ask':
         return this.#link.ask(command.willing)
       case 'release':

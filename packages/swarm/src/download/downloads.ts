@@ -62,7 +62,13 @@ export class Downloads implements ContentSource {
     if (arriving !== undefined) return arriving
     const stored = await this.#components.blobs.open(digest, options)
     if (stored === undefined) return undefined
-    return { source: stored, onLanded: () => () => undefined, failed: never, release: () => stored.close() }
+    return {
+      source: stored,
+      onLanded: () => () => undefined,
+      isHeldBy: () => false,
+      failed: never,
+      release: () => stored.close(),
+    }
   }
 
   progress(): DownloadProgress[] {

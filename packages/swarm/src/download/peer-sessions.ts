@@ -45,7 +45,14 @@ export class PeerSessions {
   }
 
   request(peer: string, index: number): void {
-    this.#sessions.get(peer)?.request(index)
+    const session = this.#sessions.get(peer)
+    if (session === undefined) return
+    session.sources = this.#sessions.size
+    session.request(index)
+  }
+
+  decline(peer: string): void {
+    this.#sessions.get(peer)?.decline()
   }
 
   cancel(peer: string, index: number): void {
@@ -74,6 +81,8 @@ export class PeerSessions {
       onHave: (indexes) => dispatch({ type: 'has', peer, indexes }),
       onProgress: (bytes) => dispatch({ type: 'progress', peer, bytes }),
       onChunk: (chunk) => onChunk(peer, chunk),
+      onBusy: (indexes) => dispatch({ type: 'busy', peer, indexes }),
+      onGranted: () => dispatch({ type: 'granted', peer }),
       onRefused: (index) => dispatch({ type: 'refused', peer, index }),
       onEnd: (error) => {
         this.#sessions.delete(peer)

@@ -25,6 +25,10 @@ export interface ChunkSessionEvents {
   /** The session reads on only when this resolves: that is the back-pressure. */
   onChunk(chunk: ReceivedChunk): Promise<void>
   onRefused(index: number): void
+  /** The peer's slots are taken: we wait in line for one, and these chunks do not come. */
+  onBusy(indexes: readonly number[]): void
+  /** The peer has a slot for us: one chunk may be asked for, or {@link ChunkSession.decline} called. */
+  onGranted(): void
   /** Once, whoever ended it. */
   onEnd(error?: Error): void
 }
@@ -45,6 +49,9 @@ export class ChunkSession {
   readonly #wanted = new Set<number>()
   #unsentWants: number[] = []
   #unsentCancels: number[] = []
+  #unsentDecline = false
+  #sources = 1
+  #toldSources = 1
   #flushing = false
 
   private constructor(stream: MessageStream, holding: PeerHolding) {
@@ -70,7 +77,7 @@ export class ChunkSession {
       maxMessageBytes: maxExchangeMessageBytes,
     })
     try {
-      await stream.send(ExchangeRequest.encode({ open: digest, want: [], cancel: [] }), options)
+      await stream.send(ExchangeRequest.encode({ open: digest }), options)
       const answer = await stream.read(options)
       const { holding } = answer === undefined ? {} : decodeReply(answer)
       if (holding === undefined) {
@@ -110,6 +117,17 @@ export class ChunkSession {
     this.#flush()
   }
 
+  /** The slot that the peer granted is not needed. */
+  decline(): void {
+    this.#unsentDecline = true
+    this.#flush()
+  }
+
+  /** How many peers the download loads from: told with the next want. */
+  set sources(count: number) {
+    this.#sources = count
+  }
+
   /** Ends the session. */
   close(): void {
     this.#stream.abort(new Error('the download no longer needs this peer'))
@@ -121,12 +139,7 @@ export class ChunkSession {
     this.#flushing = true
     queueMicrotask(async () => {
       try {
-        while (this.#unsentWants.length + this.#unsentCancels.length > 0 && !this.#stream.closed) {
-          const message = ExchangeRequest.encode({ want: this.#unsentWants, cancel: this.#unsentCancels })
-          this.#unsentWants = []
-          this.#unsentCancels = []
-          await this.#stream.send(message)
-        }
+        while (this.#hasUnsent() && !this.#stream.closed) await this.#stream.send(this.#takeUnsent())
       } catch (error) {
         // The reading side sees the same end of the stream and reports it.
         this.#stream.abort(error as Error)
@@ -134,6 +147,24 @@ export class ChunkSession {
         this.#flushing = false
       }
     })
+  }
+
+  #hasUnsent(): boolean {
+    return this.#unsentWants.length + this.#unsentCancels.length > 0 || this.#unsentDecline
+  }
+
+  #takeUnsent(): Uint8Array {
+    const message = ExchangeRequest.encode({
+      want: this.#unsentWants,
+      cancel: this.#unsentCancels,
+      ...(this.#unsentDecline ? { decline: true } : {}),
+      ...(this.#sources !== this.#toldSources ? { sources: this.#sources } : {}),
+    })
+    this.#unsentWants = []
+    this.#unsentCancels = []
+    this.#unsentDecline = false
+    this.#toldSources = this.#sources
+    return message
   }
 
   async #readAll(events: ChunkSessionEvents): Promise<void> {
@@ -144,6 +175,9 @@ export class ChunkSession {
     ) {
       const reply = decodeReply(message)
       if (reply.have.length > 0) events.onHave(reply.have.filter((index) => this.#checkIndex(index)))
+      if (reply.busy.length > 0 || reply.inLine === true)
+        events.onBusy(reply.busy.filter((index) => this.#wanted.delete(index)))
+      if (reply.granted === true) events.onGranted()
       for (const index of reply.refused) if (this.#wanted.delete(index)) events.onRefused(index)
       if (reply.chunk !== undefined) await this.#receive(reply.chunk, events)
     }

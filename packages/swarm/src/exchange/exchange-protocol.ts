@@ -4,8 +4,8 @@ export const exchangeProtocol = '/shoal/exchange/1.0.0'
 /** The largest control message: the bitmap of a 4 TiB blob takes 128 KiB. */
 export const maxExchangeMessageBytes = 192 * 1024
 
-/** Chunks that one requester may have asked for on one stream; a planner asks for 16 at most. */
-export const maxQueuedWants = 256
+/** Chunks that one requester may ask for at once; a planner asks for 16 at most. */
+export const maxWantsPerMessage = 256
 
 /** Blobs that one peer may ask us for at the same time. */
 export const maxStreamsPerPeer = 256

@@ -6,6 +6,8 @@ export interface ServedBlob {
   readonly source: ChunkSource
   /** Tells of chunks as they land. Returns how to stop listening. */
   onLanded(listener: (index: number) => void): () => void
+  /** Whether a peer is known to have the chunk: it needs no news of it. */
+  isHeldBy(peer: string, index: number): boolean
   /** Aborts when the blob can't be served any longer: its download failed, or this node stops. */
   readonly failed: AbortSignal
   /** Says that this reader is done with it. */

@@ -7,6 +7,8 @@ export interface ExchangeRequest {
   open?: string
   want: number[]
   cancel: number[]
+  decline?: boolean
+  sources?: number
 }
 
 export namespace ExchangeRequest {
@@ -36,6 +38,16 @@ export namespace ExchangeRequest {
             w.uint32(24)
             w.uint32(value)
           }
+        }
+
+        if (obj.decline != null) {
+          w.uint32(32)
+          w.bool(obj.decline)
+        }
+
+        if (obj.sources != null) {
+          w.uint32(40)
+          w.uint32(obj.sources)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -71,6 +83,14 @@ export namespace ExchangeRequest {
               }
 
               obj.cancel.push(reader.uint32())
+              break
+            }
+            case 4: {
+              obj.decline = reader.bool()
+              break
+            }
+            case 5: {
+              obj.sources = reader.uint32()
               break
             }
             default: {
@@ -130,6 +150,20 @@ export namespace ExchangeRequest {
 
               break
             }
+            case 4: {
+              yield {
+                field: `${prefix}.decline`,
+                value: reader.bool()
+              }
+              break
+            }
+            case 5: {
+              yield {
+                field: `${prefix}.sources`,
+                value: reader.uint32()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -159,6 +193,16 @@ export namespace ExchangeRequest {
     value: number
   }
 
+  export interface ExchangeRequestDeclineFieldEvent {
+    field: '$.decline'
+    value: boolean
+  }
+
+  export interface ExchangeRequestSourcesFieldEvent {
+    field: '$.sources'
+    value: number
+  }
+
   export function encode (obj: Partial<ExchangeRequest>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, ExchangeRequest.codec())
   }
@@ -167,7 +211,7 @@ export namespace ExchangeRequest {
     return decodeMessage(buf, ExchangeRequest.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeRequest>): Generator<ExchangeRequestOpenFieldEvent | ExchangeRequestWantFieldEvent | ExchangeRequestCancelFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeRequest>): Generator<ExchangeRequestOpenFieldEvent | ExchangeRequestWantFieldEvent | ExchangeRequestCancelFieldEvent | ExchangeRequestDeclineFieldEvent | ExchangeRequestSourcesFieldEvent> {
     return streamMessage(buf, ExchangeRequest.codec(), opts)
   }
 }
@@ -177,6 +221,9 @@ export interface ExchangeReply {
   have: number[]
   refused: number[]
   chunk?: ChunkHeader
+  busy: number[]
+  inLine?: boolean
+  granted?: boolean
 }
 
 export namespace ExchangeReply {
@@ -213,13 +260,31 @@ export namespace ExchangeReply {
           ChunkHeader.codec().encode(obj.chunk, w)
         }
 
+        if (obj.busy != null && obj.busy.length > 0) {
+          for (const value of obj.busy) {
+            w.uint32(40)
+            w.uint32(value)
+          }
+        }
+
+        if (obj.inLine != null) {
+          w.uint32(48)
+          w.bool(obj.inLine)
+        }
+
+        if (obj.granted != null) {
+          w.uint32(56)
+          w.bool(obj.granted)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
       }, (reader, length, opts = {}) => {
         const obj: any = {
           have: [],
-          refused: []
+          refused: [],
+          busy: []
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -256,6 +321,22 @@ export namespace ExchangeReply {
               })
               break
             }
+            case 5: {
+              if (opts.limits?.busy != null && obj.busy.length === opts.limits.busy) {
+                throw new MaxLengthError('Decode error - repeated field "busy" had too many elements')
+              }
+
+              obj.busy.push(reader.uint32())
+              break
+            }
+            case 6: {
+              obj.inLine = reader.bool()
+              break
+            }
+            case 7: {
+              obj.granted = reader.bool()
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -267,7 +348,8 @@ export namespace ExchangeReply {
       }, function * (reader, length, prefix, opts = {}) {
         const obj = {
           have: 0,
-          refused: 0
+          refused: 0,
+          busy: 0
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -318,6 +400,35 @@ export namespace ExchangeReply {
                 limits: opts.limits?.chunk
               })
 
+              break
+            }
+            case 5: {
+              if (opts.limits?.busy != null && obj.busy === opts.limits.busy) {
+                throw new MaxLengthError('Streaming decode error - repeated field "busy" had too many elements')
+              }
+
+              yield {
+                field: `${prefix}.busy[]`,
+                index: obj.busy,
+                value: reader.uint32()
+              }
+
+              obj.busy++
+
+              break
+            }
+            case 6: {
+              yield {
+                field: `${prefix}.inLine`,
+                value: reader.bool()
+              }
+              break
+            }
+            case 7: {
+              yield {
+                field: `${prefix}.granted`,
+                value: reader.bool()
+              }
               break
             }
             default: {
@@ -374,6 +485,22 @@ export namespace ExchangeReply {
     value: Uint8Array<ArrayBuffer>
   }
 
+  export interface ExchangeReplyBusyFieldEvent {
+    field: '$.busy[]'
+    index: number
+    value: number
+  }
+
+  export interface ExchangeReplyInLineFieldEvent {
+    field: '$.inLine'
+    value: boolean
+  }
+
+  export interface ExchangeReplyGrantedFieldEvent {
+    field: '$.granted'
+    value: boolean
+  }
+
   export function encode (obj: Partial<ExchangeReply>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, ExchangeReply.codec())
   }
@@ -382,7 +509,7 @@ export namespace ExchangeReply {
     return decodeMessage(buf, ExchangeReply.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeReply>): Generator<ExchangeReplyHoldingSizeFieldEvent | ExchangeReplyHoldingMediaTypeFieldEvent | ExchangeReplyHoldingChunksFieldEvent | ExchangeReplyHaveFieldEvent | ExchangeReplyRefusedFieldEvent | ExchangeReplyChunkIndexFieldEvent | ExchangeReplyChunkLengthFieldEvent | ExchangeReplyChunkHashFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeReply>): Generator<ExchangeReplyHoldingSizeFieldEvent | ExchangeReplyHoldingMediaTypeFieldEvent | ExchangeReplyHoldingChunksFieldEvent | ExchangeReplyHaveFieldEvent | ExchangeReplyRefusedFieldEvent | ExchangeReplyChunkIndexFieldEvent | ExchangeReplyChunkLengthFieldEvent | ExchangeReplyChunkHashFieldEvent | ExchangeReplyBusyFieldEvent | ExchangeReplyInLineFieldEvent | ExchangeReplyGrantedFieldEvent> {
     return streamMessage(buf, ExchangeReply.codec(), opts)
   }
 }

@@ -1,0 +1,209 @@
+import { InvalidInputError, type TransferListener } from '@shoal/content'
+import type { MessageStream } from '../host/message-stream.ts'
+import { ExchangeReply, ExchangeRequest } from '../wire/exchange.ts'
+import { maxWantsPerMessage } from './exchange-protocol.ts'
+import { newsIntervalMs } from './news-interval.ts'
+import type { ServedBlob } from './served-blob.ts'
+import { type UploadTurns, uploadCost } from './upload-turns.ts'
+
+/** A peer that takes longer for one chunk has stopped reading, and must not hold a slot. */
+const uploadTimeoutMs = 20_000
+/** A slot that was granted and not used for so long goes to someone else. */
+const grantTimeoutMs = 2_000
+
+export interface UploadInit {
+  readonly turns: UploadTurns<Upload>
+  readonly onEvent: TransferListener
+  /** How many peers are told of what lands on this node. */
+  readonly listeners: () => number
+}
+
+/** One exchange stream at the holder's end: a loop that reads what the peer wants and one that writes what it gets. */
+export class Upload {
+  readonly #stream: MessageStream
+  readonly #blob: ServedBlob
+  readonly #init: UploadInit
+  /** Wants that have a slot; insertion order is the order of asking. */
+  readonly #accepted = new Set<number>()
+  #busy: number[] = []
+  #landed: number[] = []
+  #isSending = false
+  #isGranted = false
+  #grantTimer: NodeJS.Timeout | undefined
+  #newsAt = Number.POSITIVE_INFINITY
+  #sources = 1
+  #wake: (() => void) | undefined
+  #ended = false
+
+  constructor(stream: MessageStream, blob: ServedBlob, init: UploadInit) {
+    this.#stream = stream
+    this.#blob = blob
+    this.#init = init
+  }
+
+  /** Serves the peer until it or the blob has gone. */
+  async run(): Promise<void> {
+    const stopListening = this.#blob.onLanded((index) => this.#onLanded(index))
+    this.#stream.onClose(() => this.#end())
+    const cutOff = () => this.#stream.abort(new Error('the blob can no longer be served'))
+    this.#blob.failed.addEventListener('abort', cutOff)
+    try {
+      const { descriptor, held } = this.#blob.source
+      const { size, mediaType } = descriptor
+      const holding = { size: BigInt(size), mediaType, chunks: held.encode() }
+      await this.#stream.send(ExchangeReply.encode({ holding }))
+      await Promise.all([this.#readWants(), this.#write()])
+    } finally {
+      stopListening()
+      this.#blob.failed.removeEventListener('abort', cutOff)
+      this.#end()
+    }
+  }
+
+  /** It is the peer's turn to be sent a chunk. */
+  grant(): void {
+    this.#isGranted = true
+    this.#grantTimer = setTimeout(() => grantAll(this.#init.turns.decline(this)), grantTimeoutMs).unref()
+    this.#kick()
+  }
+
+  async #readWants(): Promise<void> {
+    try {
+      for (let message = await this.#stream.read(); message !== undefined; message = await this.#stream.read()) {
+        this.#receive(decodeRequest(message))
+      }
+    } catch (error) {
+      // A requester that has all it wants just goes; anything else is for whoever handles the stream.
+      if (!this.#stream.closed) throw error
+    } finally {
+      this.#end()
+    }
+  }
+
+  #receive({ want, cancel, decline, sources }: ExchangeRequest): void {
+    const { turns } = this.#init
+    if (want.length > maxWantsPerMessage) {
+      throw new InvalidInputError('PROTOCOL', `peer ${this.#stream.peer} asked for ${want.length} chunks at once`)
+    }
+    if (sources !== undefined) this.#sources = sources
+    if (want.length > 0 || decline === true) clearTimeout(this.#grantTimer)
+    for (const index of cancel) if (this.#accepted.delete(index)) grantAll(turns.done(this, 0))
+    for (const index of want) {
+      if (this.#accepted.has(index)) continue
+      if (turns.want(this)) this.#accepted.add(index)
+      else this.#busy.push(index)
+    }
+    if (decline === true) grantAll(turns.decline(this))
+    if (this.#busy.length > maxWantsPerMessage) {
+      throw new InvalidInputError('PROTOCOL', `peer ${this.#stream.peer} asks on and on without reading`)
+    }
+    this.#kick()
+  }
+
+  async #write(): Promise<void> {
+    while (!this.#ended) {
+      const [index] = this.#accepted
+      if (this.#busy.length > 0 || this.#isGranted || performance.now() >= this.#newsAt) {
+        await this.#stream.send(ExchangeReply.encode(this.#takeControl()))
+      } else if (index !== undefined) {
+        await this.#sendChunk(index)
+      } else {
+        await this.#somethingToSay()
+      }
+    }
+  }
+
+  async #sendChunk(index: number): Promise<void> {
+    const { turns, onEvent } = this.#init
+    this.#accepted.delete(index)
+    this.#isSending = true
+    let cost = 0
+    try {
+      const { source } = this.#blob
+      const hash = source.held.has(index) ? source.hashOf(index) : undefined
+      if (hash === undefined) return await this.#stream.send(ExchangeReply.encode({ refused: [index] }))
+      const bytes = await source.readAt(source.layout.rangeOf(index))
+      cost = uploadCost(bytes.length, this.#sources)
+      const chunk = { index, length: bytes.length, hash: new Uint8Array(hash) }
+      const header = ExchangeReply.encode({ ...this.#takeControl(), inLine: turns.waitAgain(this), chunk })
+      await this.#stream.sendWithBody(header, bytes, { signal: AbortSignal.timeout(uploadTimeoutMs) })
+      const { digest } = source.descriptor
+      onEvent({ type: 'served', digest, bytes: bytes.length, peer: this.#stream.peer })
+    } finally {
+      this.#isSending = false
+      grantAll(turns.done(this, cost))
+      this.#planNews()
+    }
+  }
+
+  /** All that there is to say beside a chunk. */
+  #takeControl(): { have: number[]; busy: number[]; inLine?: boolean; granted?: boolean } {
+    const control = {
+      have: this.#landed,
+      busy: this.#busy,
+      ...(this.#busy.length > 0 ? { inLine: true } : {}),
+      ...(this.#isGranted ? { granted: true } : {}),
+    }
+    this.#landed = []
+    this.#busy = []
+    this.#isGranted = false
+    this.#newsAt = Number.POSITIVE_INFINITY
+    return control
+  }
+
+  #onLanded(index: number): void {
+    this.#landed.push(index)
+    this.#planNews(index)
+  }
+
+  /** News travel with what comes next; a peer that may be waiting for just this chunk is told soon. */
+  #planNews(index?: number): void {
+    if (this.#landed.length === 0) return
+    const isNews = index === undefined || !this.#blob.isHeldBy(this.#stream.peer, index)
+    const isServed = this.#isSending || this.#accepted.size > 0 || this.#init.turns.isWaiting(this)
+    const at = performance.now() + newsIntervalMs({ isIdle: isNews && !isServed, listeners: this.#init.listeners() })
+    if (at >= this.#newsAt) return
+    this.#newsAt = at
+    this.#kick()
+  }
+
+  /** Until a chunk is wanted, or news are due. */
+  async #somethingToSay(): Promise<void> {
+    const woken = Promise.withResolvers<void>()
+    this.#wake = woken.resolve
+    const inMs = this.#newsAt - performance.now()
+    const timer = Number.isFinite(inMs) ? setTimeout(woken.resolve, Math.max(0, inMs)) : undefined
+    await woken.promise
+    clearTimeout(timer)
+  }
+
+  #kick(): void {
+    this.#wake?.()
+    this.#wake = undefined
+  }
+
+  #end(): void {
+    if (!this.#ended) {
+      const { turns } = this.#init
+      this.#ended = true
+      clearTimeout(this.#grantTimer)
+      grantAll(turns.leave(this))
+      for (const _ of this.#accepted) grantAll(turns.done(this, 0))
+      this.#accepted.clear()
+    }
+    this.#kick()
+  }
+}
+
+function grantAll(uploads: readonly Upload[]): void {
+  for (const upload of uploads) upload.grant()
+}
+
+/** @throws InvalidInputError `PROTOCOL` */
+export function decodeRequest(message: Uint8Array): ExchangeRequest {
+  try {
+    return ExchangeRequest.decode(message)
+  } catch (cause) {
+    throw new InvalidInputError('PROTOCOL', 'malformed exchange message', { cause })
+  }
+}
