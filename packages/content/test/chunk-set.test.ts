@@ -84,3 +84,13 @@ test('a chunk outside the blob is refused', (t) => {
   const set = new ChunkSet(8)
   for (const index of [-1, 8, 1.5]) t.throws(() => set.add(index), { code: 'CHUNK_SET_INVALID' })
 })
+
+test('the first common chunk is the first that both sets have', (t) => {
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.nat(99)), fc.uniqueArray(fc.nat(99)), fc.nat(120), (one, other, from) => {
+      const expected = one.filter((index) => index >= from && other.includes(index)).sort((a, b) => a - b)[0]
+      return ChunkSet.of(100, one).firstCommon(ChunkSet.of(100, other), from) === (expected ?? 100)
+    }),
+  )
+  t.pass()
+})

@@ -17,8 +17,8 @@ const splitAfterMs = 500
  * experience, within bounds.
  */
 const patienceChunks = 8
-const minPatienceMs = 1_500
-const maxPatienceMs = 5_000
+const minPatienceMs = 4_000
+const maxPatienceMs = 8_000
 /** Weight of the newest chunk in the moving average of what one takes. */
 const gain = 0.3
 

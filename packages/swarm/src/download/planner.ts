@@ -7,8 +7,12 @@ import { UpstreamPlan } from './upstream-plan.ts'
 
 /** When nothing moves in the swarm for so long, the node stops waiting for the others and asks upstream itself. */
 const aloneAfterMs = 3_000
-/** A client waits no longer than this for others to bring the chunk that it reads: upstream is asked for that one. */
+/**
+ * A client waits no longer than this for others to bring the chunk that it reads: upstream is asked for that one. With a
+ * coordinator the chunk is leased to someone who is at work, and gone on with by another if not; that gets more time.
+ */
 const readerPatienceMs = 4_000
+const coordinatedReaderPatienceMs = 12_000
 /** When nothing moves for so long, the node looks for peers by itself. */
 const searchAfterMs = 1_000
 /** Without a new chunk for so long, and with upstream failing, there is nobody left to hope for. */
@@ -189,10 +193,14 @@ export class DownloadPlanner {
 
   /** Costs upstream a chunk, and spares a client its time-out. */
   #hurry(now: number): void {
-    if (this.#ledger.held.has(this.#readingAt) || now - this.#readingSince < readerPatienceMs) return
+    if (this.#ledger.held.has(this.#readingAt) || now - this.#readingSince < this.#patienceMs()) return
     if (!this.#upstream.isUsable(now) || this.#ledger.isCovered(this.#readingAt)) return
     this.#readingSince = now
     this.#upstream.owe(this.#readingAt)
+  }
+
+  #patienceMs(): number {
+    return this.#coordinated ? coordinatedReaderPatienceMs : readerPatienceMs
   }
 
   /** Bounded wait: when nothing moves for a while, and nothing is coming from upstream, go without a lease. */

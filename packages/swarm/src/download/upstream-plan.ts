@@ -9,8 +9,9 @@ const maxRunChunks = 8
 /** After upstream failed, it is asked again this much later, doubling. */
 const retryMs = 500
 const maxFailures = 3
-/** An origin that says "later" is believed for so long at the most, and asked for so long in all. */
+/** An origin that says "later" is believed, but for no longer than this at a time, and no longer than this in all. */
 const maxRetryAfterMs = 30_000
+const maxThrottledMs = 60_000
 
 interface Fetch {
   readonly run: ChunkRun
@@ -32,6 +33,8 @@ export class UpstreamPlan {
   #failure: UpstreamFailure | undefined
   #failures = 0
   #retryAt = 0
+  /** Since when upstream has said nothing but "later". */
+  #throttledSince: number | undefined
 
   constructor(init: { layout: ChunkLayout; ledger: ChunkLedger }) {
     this.#layout = init.layout
@@ -115,6 +118,7 @@ export class UpstreamPlan {
     if (!fromUpstream) return
     for (const { rest } of this.#fetches) if (rest.delete(index)) this.#ledger.setUpstream(index, 'none')
     this.#failures = 0
+    this.#throttledSince = undefined
   }
 
   /** Starts what there is to fetch; `alone` gives a run to fetch without a lease. */
@@ -139,7 +143,11 @@ export class UpstreamPlan {
     this.#failure = failed
     const pause = Math.min(failed.retryAfterMs ?? 0, maxRetryAfterMs)
     this.#retryAt = now + Math.max(pause, retryMs * 2 ** this.#failures)
-    this.#failures++
+    if (failed.retryAfterMs === undefined) this.#failures++
+    else {
+      this.#throttledSince ??= now
+      if (now - this.#throttledSince >= maxThrottledMs) this.#failures = maxFailures
+    }
     const released = [...this.#leased, ...rest.filter((index) => !this.#ledger.held.has(index))]
     for (const index of released) this.#setLeased(index, false)
     if (released.length === 0 && pause === 0) return []

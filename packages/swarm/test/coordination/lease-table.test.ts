@@ -3,7 +3,6 @@ import test from 'ava'
 import fc from 'fast-check'
 import { type LeaseCommand, LeaseTable } from '../../dist/coordination/lease-table.js'
 
-const hash = new Uint8Array(32)
 const none = (count: number) => new ChunkSet(count)
 
 function tableOf(chunkCount: number): LeaseTable {
@@ -20,7 +19,7 @@ function leasesOf(commands: LeaseCommand[], member: string): number[] {
 test('nothing is leased before the search for providers has ended', (t) => {
   const table = tableOf(4)
   table.step({ type: 'join', member: 'a', held: none(4) }, 0)
-  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'a', room: 4 }, 0), 'a'), [])
+  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'a', willing: true }, 0), 'a'), [])
   t.true(leasesOf(table.step({ type: 'settled' }, 1), 'a').length > 0)
 })
 
@@ -29,7 +28,7 @@ test('two members never hold a lease for the same chunk', (t) => {
   table.step({ type: 'settled' }, 0)
   for (const member of ['a', 'b', 'c']) table.step({ type: 'join', member, held: none(40) }, 0)
   const leased = ['a', 'b', 'c'].flatMap((member) =>
-    leasesOf(table.step({ type: 'ask', member, room: 16 }, 0), member),
+    leasesOf(table.step({ type: 'ask', member, willing: true }, 0), member),
   )
   t.is(new Set(leased).size, leased.length)
 })
@@ -39,19 +38,19 @@ test('a chunk that a live member holds is not leased', (t) => {
   table.step({ type: 'settled' }, 0)
   table.step({ type: 'join', member: 'a', held: ChunkSet.of(4, [0, 1]) }, 0)
   table.step({ type: 'join', member: 'b', held: none(4) }, 0)
-  const first = leasesOf(table.step({ type: 'ask', member: 'b', room: 4 }, 0), 'b')
+  const first = leasesOf(table.step({ type: 'ask', member: 'b', willing: true }, 0), 'b')
   t.true(first.length > 0)
   t.true(first.every((index) => index >= 2))
 })
 
 test('the leases of a member that leaves go to one that waits', (t) => {
-  const table = tableOf(2)
+  const table = tableOf(1)
   table.step({ type: 'settled' }, 0)
-  table.step({ type: 'join', member: 'a', held: none(2) }, 0)
-  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'a', room: 2 }, 0), 'a'), [0, 1])
-  table.step({ type: 'join', member: 'b', held: none(2) }, 0)
-  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'b', room: 2 }, 0), 'b'), [])
-  t.deepEqual(leasesOf(table.step({ type: 'leave', member: 'a' }, 1), 'b'), [0, 1])
+  table.step({ type: 'join', member: 'a', held: none(1) }, 0)
+  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'a', willing: true }, 0), 'a'), [0])
+  table.step({ type: 'join', member: 'b', held: none(1) }, 0)
+  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'b', willing: true }, 0), 'b'), [])
+  t.deepEqual(leasesOf(table.step({ type: 'leave', member: 'a' }, 1), 'b'), [0])
 })
 
 test('a chunk is leased again when its last holder leaves', (t) => {
@@ -59,72 +58,106 @@ test('a chunk is leased again when its last holder leaves', (t) => {
   table.step({ type: 'settled' }, 0)
   table.step({ type: 'join', member: 'a', held: ChunkSet.full(1) }, 0)
   table.step({ type: 'join', member: 'b', held: none(1) }, 0)
-  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'b', room: 1 }, 0), 'b'), [])
+  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'b', willing: true }, 0), 'b'), [])
   t.deepEqual(leasesOf(table.step({ type: 'leave', member: 'a' }, 0), 'b'), [0])
 })
 
 test('a lease without progress is revoked and given to another', (t) => {
-  const table = tableOf(2)
+  const table = tableOf(1)
   table.step({ type: 'settled' }, 0)
-  table.step({ type: 'join', member: 'slow', held: none(2) }, 0)
-  table.step({ type: 'ask', member: 'slow', room: 2 }, 0)
-  table.step({ type: 'join', member: 'quick', held: none(2) }, 0)
-  table.step({ type: 'ask', member: 'quick', room: 2 }, 0)
-  t.deepEqual(table.step({ type: 'tick' }, 4_999), [])
-  const commands = table.step({ type: 'tick' }, 5_000)
-  t.deepEqual(commands[0], { type: 'revoke', member: 'slow', runs: [{ start: 0, end: 2 }] })
-  t.deepEqual(leasesOf(commands, 'quick'), [0, 1])
+  table.step({ type: 'join', member: 'slow', held: none(1) }, 0)
+  table.step({ type: 'ask', member: 'slow', willing: true }, 0)
+  table.step({ type: 'join', member: 'quick', held: none(1) }, 0)
+  table.step({ type: 'ask', member: 'quick', willing: true }, 0)
+  t.deepEqual(table.step({ type: 'tick' }, 7_999), [])
+  const commands = table.step({ type: 'tick' }, 8_000)
+  t.deepEqual(commands[0], { type: 'revoke', member: 'slow', runs: [{ start: 0, end: 1 }] })
+  t.deepEqual(leasesOf(commands, 'quick'), [0])
 })
 
 test('a chunk that lands keeps the rest of its lease', (t) => {
   const table = tableOf(2)
   table.step({ type: 'settled' }, 0)
   table.step({ type: 'join', member: 'a', held: none(2) }, 0)
-  table.step({ type: 'ask', member: 'a', room: 2 }, 0)
-  table.step({ type: 'landed', member: 'a', index: 0, hash }, 4_000)
-  t.deepEqual(table.step({ type: 'tick' }, 8_000), [])
+  table.step({ type: 'ask', member: 'a', willing: true }, 0)
+  table.step({ type: 'landed', member: 'a', index: 0 }, 7_000)
+  t.deepEqual(table.step({ type: 'tick' }, 14_000), [])
 })
 
 test('runs shrink as members join', (t) => {
-  const alone = tableOf(64)
-  alone.step({ type: 'settled' }, 0)
-  alone.step({ type: 'join', member: 'a', held: none(64) }, 0)
-  const runAlone = leasesOf(alone.step({ type: 'ask', member: 'a', room: 8 }, 0), 'a').length
-  const crowded = tableOf(64)
-  crowded.step({ type: 'settled' }, 0)
-  for (let n = 0; n < 16; n++) crowded.step({ type: 'join', member: `m${n}`, held: none(64) }, 0)
-  const runCrowded = leasesOf(crowded.step({ type: 'ask', member: 'm0', room: 8 }, 0), 'm0').length
-  t.true(runCrowded < runAlone)
+  const runOf = (members: number) => {
+    const table = tableOf(64)
+    table.step({ type: 'settled' }, 0)
+    for (let n = 0; n < members; n++) table.step({ type: 'join', member: `m${n}`, held: none(64) }, 0)
+    return leasesOf(table.step({ type: 'ask', member: 'm0', willing: true }, 0), 'm0').length
+  }
+  t.is(runOf(1), 8)
+  t.is(runOf(16), 1)
 })
 
-test('who vouches for a chunk is told to the others and to those who join later', (t) => {
-  const table = tableOf(1)
-  table.step({ type: 'join', member: 'a', held: none(1) }, 0)
-  table.step({ type: 'join', member: 'b', held: none(1) }, 0)
-  const vouched = [{ index: 0, hash, voucher: 'a' }]
-  const landed = table.step({ type: 'landed', member: 'a', index: 0, hash }, 0)
-  t.deepEqual(
-    landed.filter((command) => command.type === 'vouched'),
-    [{ type: 'vouched', member: 'b', hashes: vouched }],
-  )
-  const joined = table.step({ type: 'join', member: 'c', held: none(1) }, 0)
-  t.deepEqual(
-    joined.filter((command) => command.type === 'vouched'),
-    [{ type: 'vouched', member: 'c', hashes: vouched }],
-  )
+test('so many members fetch at the same time as upstream has use for, and no more', (t) => {
+  const table = tableOf(1_000)
+  table.step({ type: 'settled' }, 0)
+  let leases = 0
+  for (let n = 0; n < 100; n++) {
+    table.step({ type: 'join', member: `m${n}`, held: none(1_000) }, 0)
+    leases += table.step({ type: 'ask', member: `m${n}`, willing: true }, 0).length > 0 ? 1 : 0
+  }
+  t.true(leases >= 16 && leases <= 64, `${leases} fetch`)
 })
 
-test('the first word about a chunk stands', (t) => {
-  const table = tableOf(2)
-  table.step({ type: 'join', member: 'a', held: none(2) }, 0)
-  table.step({ type: 'join', member: 'b', held: none(2) }, 0)
-  table.step({ type: 'landed', member: 'a', index: 0, hash }, 0)
-  t.deepEqual(table.step({ type: 'landed', member: 'b', index: 0, hash: new Uint8Array(32).fill(1) }, 0), [])
+test('with nothing left to lease, half of a slow run goes to a member that has nothing to do', (t) => {
+  const table = tableOf(8)
+  table.step({ type: 'settled' }, 0)
+  table.step({ type: 'join', member: 'slow', held: none(8) }, 0)
+  // Alone it is given runs of two; by a second coordinator's word it has all of them.
+  table.step({ type: 'join', member: 'slow', held: none(8), leased: [{ start: 0, end: 8 }] }, 0)
+  table.step({ type: 'landed', member: 'slow', index: 0 }, 1_000)
+  table.step({ type: 'join', member: 'idle', held: none(8) }, 1_000)
+  const commands = table.step({ type: 'ask', member: 'idle', willing: true }, 1_000)
+  t.deepEqual(commands, [
+    { type: 'revoke', member: 'slow', runs: [{ start: 4, end: 8 }] },
+    { type: 'lease', member: 'idle', runs: [{ start: 4, end: 8 }] },
+  ])
+})
+
+test('while upstream asks to be left alone, nothing is leased', (t) => {
+  const table = tableOf(4)
+  table.step({ type: 'settled' }, 0)
+  table.step({ type: 'join', member: 'a', held: none(4) }, 0)
+  table.step({ type: 'ask', member: 'a', willing: true }, 0)
+  t.deepEqual(table.step({ type: 'release', member: 'a', indexes: [0], pauseMs: 2_000 }, 0), [])
+  t.deepEqual(table.step({ type: 'tick' }, 1_999), [])
+  t.true(leasesOf(table.step({ type: 'tick' }, 2_000), 'a').length > 0)
+})
+
+test('when upstream sends one member the whole blob, the others are called off', (t) => {
+  const table = tableOf(64)
+  table.step({ type: 'settled' }, 0)
+  for (const member of ['a', 'b']) {
+    table.step({ type: 'join', member, held: none(64) }, 0)
+    table.step({ type: 'ask', member, willing: true }, 0)
+  }
+  const all = [{ start: 0, end: 64 }]
+  t.deepEqual(table.step({ type: 'claim', member: 'a' }, 0), [{ type: 'revoke', member: 'b', runs: all }])
+  t.deepEqual(table.step({ type: 'claim', member: 'b' }, 0), [{ type: 'revoke', member: 'b', runs: all }])
+  t.deepEqual(leasesOf(table.step({ type: 'leave', member: 'a' }, 1), 'b').length, 64)
+})
+
+test('those who come before the swarm begins each know and are known to as many', (t) => {
+  let draws = 0
+  const table = new LeaseTable({ chunkCount: 2, random: () => (draws++ * 0.618_034) % 1 })
+  for (let n = 0; n < 200; n++) table.step({ type: 'join', member: `m${n}`, held: none(2) }, 0)
+  const told = table.step({ type: 'settled' }, 0).filter((command) => command.type === 'neighbours')
+  t.is(told.length, 200)
+  const known = told.map((command) => (command.type === 'neighbours' ? command.peers.length : 0))
+  t.true(Math.min(...known) >= 20 && Math.max(...known) <= 24, `${Math.min(...known)} to ${Math.max(...known)}`)
 })
 
 test('a newcomer is told of complete members first, and the others of the newcomer', (t) => {
   const table = tableOf(2)
   for (let n = 0; n < 40; n++) table.step({ type: 'join', member: `part${n}`, held: none(2) }, 0)
+  table.step({ type: 'settled' }, 0)
   table.step({ type: 'join', member: 'seed', held: ChunkSet.full(2) }, 0)
   const commands = table.step({ type: 'join', member: 'new', held: none(2) }, 0)
   const told = commands.find((command) => command.type === 'neighbours' && command.member === 'new')
@@ -154,7 +187,7 @@ test('providers that the DHT names are told to members', (t) => {
   const table = tableOf(2)
   table.step({ type: 'join', member: 'a', held: none(2) }, 0)
   t.deepEqual(table.step({ type: 'providers', peers: ['p', 'a'] }, 0), [
-    { type: 'neighbours', member: 'a', peers: ['p'] },
+    { type: 'neighbours', member: 'a', peers: ['p'], complete: [] },
   ])
   t.deepEqual(table.step({ type: 'providers', peers: ['p'] }, 0), [])
 })
@@ -164,7 +197,6 @@ const schedules = fc.array(
   fc.record({
     member: fc.nat(5),
     action: fc.constantFrom('join', 'ask', 'land', 'release', 'leave', 'wait'),
-    room: fc.integer({ min: 1, max: 12 }),
   }),
   { minLength: 10, maxLength: 200 },
 )
@@ -173,7 +205,7 @@ test('whatever happens, no chunk is leased twice, nor while someone has it; and 
   fc.assert(
     fc.property(schedules, fc.integer({ min: 1, max: 60 }), (schedule, count) => {
       const world = new World(count)
-      for (const { member, action, room } of schedule) world.act(`m${member}`, action, room)
+      for (const { member, action } of schedule) world.act(`m${member}`, action)
       return world.finish()
     }),
     { numRuns: 300 },
@@ -194,7 +226,7 @@ class World {
     this.table.step({ type: 'settled' }, 0)
   }
 
-  act(name: string, action: string, room: number): void {
+  act(name: string, action: string): void {
     const member = this.members.get(name)
     if (action === 'wait') {
       this.now += 2_500
@@ -205,7 +237,7 @@ class World {
       return this.#apply(this.table.step({ type: 'join', member: name, held: none(this.count) }, this.now))
     }
     if (member === undefined) return
-    if (action === 'ask') this.#apply(this.table.step({ type: 'ask', member: name, room }, this.now))
+    if (action === 'ask') this.#apply(this.table.step({ type: 'ask', member: name, willing: true }, this.now))
     if (action === 'leave') {
       this.members.delete(name)
       this.#apply(this.table.step({ type: 'leave', member: name }, this.now))
@@ -215,7 +247,7 @@ class World {
     if (action === 'land') {
       member.leased.delete(index)
       member.held.add(index)
-      this.#apply(this.table.step({ type: 'landed', member: name, index, hash }, this.now))
+      this.#apply(this.table.step({ type: 'landed', member: name, index }, this.now))
     }
     if (action === 'release') {
       member.leased.delete(index)
@@ -225,11 +257,11 @@ class World {
 
   /** One member that keeps asking gets all that nobody has. */
   finish(): boolean {
-    for (const name of [...this.members.keys()]) this.act(name, 'leave', 0)
-    this.act('last', 'join', 0)
+    for (const name of [...this.members.keys()]) this.act(name, 'leave')
+    this.act('last', 'join')
     for (let round = 0; round <= this.count; round++) {
-      this.act('last', 'ask', 4)
-      while ((this.members.get('last')?.leased.size ?? 0) > 0) this.act('last', 'land', 0)
+      this.act('last', 'ask')
+      while ((this.members.get('last')?.leased.size ?? 0) > 0) this.act('last', 'land')
     }
     return this.members.get('last')?.held.isComplete === true
   }

@@ -33,7 +33,7 @@ test('what a client waits for is asked for first, in order', (t) => {
   )
   t.deepEqual(
     requests.map(({ index }) => index),
-    [40, 41],
+    [40, 41, 42, 43, 44, 45],
   )
 })
 
@@ -65,23 +65,76 @@ test('in the endgame the last chunk is asked of a second peer, and cancelled whe
   t.deepEqual(stored, [{ type: 'cancel', peer: 'a', index: 0 }, { type: 'finish' }])
 })
 
-test('a silent peer is no longer waited for after 1.5 s, and left after 10 s', (t) => {
+test('a silent peer is no longer waited for after a second, and left after 10 s', (t) => {
   const planner = plannerFor(64)
-  const held = ChunkSet.full(64)
   const asked = commandsOf(
-    planner.step({ type: 'connected', peer: 'silent', held: held.clone() }, 0),
+    planner.step({ type: 'connected', peer: 'silent', held: ChunkSet.of(64, [7]) }, 0),
     'request',
   )
-  planner.step({ type: 'connected', peer: 'b', held: held.clone() }, 0)
-  planner.step({ type: 'progress', peer: 'b', bytes: 1 }, 1_400)
-  planner.step({ type: 'tick' }, 1_500)
-  planner.step({ type: 'reading', index: asked[0]?.index ?? 0 }, 1_500)
-  planner.step({ type: 'refused', peer: 'b', index: 63 }, 1_500)
-  const next = planner.step({ type: 'stored', index: 2, from: 'b' }, 1_500)
-  t.is(commandsOf(next, 'request')[0]?.index, asked[0]?.index)
-  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 10_000), 'disconnect'), [
-    { type: 'disconnect', peer: 'silent', reason: 'stalled' },
+  t.deepEqual(asked, [{ type: 'request', peer: 'silent', index: 7 }])
+  const other = planner.step({ type: 'connected', peer: 'b', held: ChunkSet.of(64, [7]) }, 0)
+  t.deepEqual(commandsOf(other, 'request'), [])
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 999), 'request'), [])
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 1_000), 'request'), [
+    { type: 'request', peer: 'b', index: 7 },
   ])
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 10_000), 'disconnect')[0], {
+    type: 'disconnect',
+    peer: 'silent',
+    reason: 'stalled',
+  })
+})
+
+test('a peer that is busy is not asked again before it grants a slot', (t) => {
+  const planner = plannerFor(64)
+  planner.step({ type: 'connected', peer: 'a', held: ChunkSet.of(64, [7, 8]) }, 0)
+  t.deepEqual(commandsOf(planner.step({ type: 'busy', peer: 'a', indexes: [7, 8] }, 0), 'request'), [])
+  t.is(commandsOf(planner.step({ type: 'granted', peer: 'a' }, 0), 'request')[0]?.index, 7)
+})
+
+test('what a busy peer does not send is asked of another', (t) => {
+  const planner = plannerFor(64)
+  planner.step({ type: 'connected', peer: 'a', held: ChunkSet.of(64, [7]) }, 0)
+  planner.step({ type: 'connected', peer: 'b', held: ChunkSet.of(64, [7]) }, 0)
+  t.deepEqual(commandsOf(planner.step({ type: 'busy', peer: 'a', indexes: [7] }, 0), 'request'), [
+    { type: 'request', peer: 'b', index: 7 },
+  ])
+})
+
+test('a slot that is of no use is declined', (t) => {
+  const planner = plannerFor(64)
+  planner.step({ type: 'connected', peer: 'a', held: new ChunkSet(64) }, 0)
+  t.deepEqual(planner.step({ type: 'granted', peer: 'a' }, 0), [{ type: 'decline', peer: 'a' }])
+})
+
+test('an upstream that says when to come back is asked no sooner, and the others are told', (t) => {
+  const planner = plannerFor(8)
+  planner.step({ type: 'leased', runs: [{ start: 0, end: 2 }] }, 0)
+  const failed = { final: false, reason: '429', retryAfterMs: 5_000 }
+  const commands = planner.step({ type: 'upstream-ended', run: { start: 0, end: 2 }, failed }, 0)
+  t.deepEqual(commandsOf(commands, 'release'), [{ type: 'release', indexes: [0, 1], pauseMs: 5_000 }])
+  planner.step({ type: 'leased', runs: [{ start: 0, end: 2 }] }, 0)
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 4_999), 'fetch'), [])
+  t.is(commandsOf(planner.step({ type: 'tick' }, 5_000), 'fetch').length, 1)
+})
+
+test('a fetch of which everything is revoked is cut', (t) => {
+  const planner = plannerFor(8)
+  planner.step({ type: 'leased', runs: [{ start: 0, end: 2 }] }, 0)
+  t.deepEqual(commandsOf(planner.step({ type: 'revoked', runs: [{ start: 0, end: 1 }] }, 0), 'cut'), [])
+  t.deepEqual(commandsOf(planner.step({ type: 'revoked', runs: [{ start: 1, end: 2 }] }, 0), 'cut'), [
+    { type: 'cut', run: { start: 0, end: 2 } },
+  ])
+})
+
+test('when upstream sends the whole, the coordinator is told, and nothing is asked of peers', (t) => {
+  const planner = plannerFor(8)
+  const [fetch] = commandsOf(planner.step({ type: 'leased', runs: [{ start: 0, end: 2 }] }, 0), 'fetch')
+  t.truthy(fetch)
+  if (fetch === undefined) return
+  t.deepEqual(commandsOf(planner.step({ type: 'upstream-whole', run: fetch.run }, 0), 'claim'), [{ type: 'claim' }])
+  const connected = planner.step({ type: 'connected', peer: 'a', held: ChunkSet.full(8) }, 0)
+  t.deepEqual(commandsOf(connected, 'request'), [])
 })
 
 test('a lease is asked for only for chunks that no peer has', (t) => {

@@ -105,7 +105,7 @@ export class VirtualSwarm {
         this.#fetch(command.run)
         break
       case 'ask':
-        if (command.room > 0) this.#lease(command.room)
+        if (command.willing) this.#lease(16)
         break
       case 'disconnect':
         this.#peers.delete(command.peer)
@@ -114,6 +114,9 @@ export class VirtualSwarm {
         this.#later(this.#delay(100), { type: 'searched' })
         break
       case 'cancel':
+      case 'decline':
+      case 'claim':
+      case 'cut':
       case 'release':
         break
     }

@@ -43,6 +43,7 @@ async function holderOf(held: ChunkSet) {
             listeners.add(listener)
             return () => listeners.delete(listener)
           },
+          isHeldBy: () => false,
           release: async () => {
             released++
           },
@@ -67,6 +68,8 @@ function listen(session: ChunkSession) {
     onHave: (indexes) => have.resolve(indexes),
     onProgress: () => undefined,
     onRefused: (index) => refused.resolve(index),
+    onBusy: () => undefined,
+    onGranted: () => undefined,
     onEnd: (error) => end.resolve(error),
   })
   return { chunk: chunk.promise, have: have.promise, refused: refused.promise, end: end.promise }
