@@ -116,6 +116,7 @@ function count(option: string, text: string, max: number): number {
 
 function share(option: string, text: string): number {
   const value = Number(text)
-  if (!(value >= 0 && value < 1)) throw new Error(`--${option} ${text}: expected a share from 0 to 1, 1 left out`)
+  if (!(value >= 0 && value < 1))
+    throw new Error(`--${option} ${text}: expected a share from 0 to 1, 1 left out`)
   return value
 }

@@ -1,6 +1,6 @@
-import { uploadCost } from '../../packages/swarm/dist/exchange/upload-turns.js'
-import { newsIntervalMs } from '../../packages/swarm/dist/exchange/news-interval.js'
 import type { DownloadEvent } from '../../packages/swarm/dist/download/download-events.js'
+import { newsIntervalMs } from '../../packages/swarm/dist/exchange/news-interval.js'
+import { uploadCost } from '../../packages/swarm/dist/exchange/upload-turns.js'
 import type { Flow } from './link.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import type { World } from './simulated-swarm.ts'
@@ -112,7 +112,9 @@ export class Session {
       else refused.push(index)
     }
     if (refused.length > 0) {
-      this.#world.message(this.holder, () => this.#dispatch({ type: 'busy', peer: this.holder.name, indexes: refused }))
+      this.#world.message(this.holder, () =>
+        this.#dispatch({ type: 'busy', peer: this.holder.name, indexes: refused }),
+      )
     }
     this.#sendNext()
   }

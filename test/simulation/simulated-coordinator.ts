@@ -67,7 +67,8 @@ export class SimulatedCoordinator {
 
   die(): void {
     this.#isDead = true
-    for (const events of this.#members.values()) this.#world.time.after(this.#world.scenario.latency, () => events.onLost())
+    for (const events of this.#members.values())
+      this.#world.time.after(this.#world.scenario.latency, () => events.onLost())
     this.#members.clear()
   }
 

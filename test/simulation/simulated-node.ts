@@ -161,7 +161,11 @@ export class SimulatedNode {
       case 'fetch':
         this.#requests.set(
           command.run.start,
-          new UpstreamRequest(this.#world, { node: this, run: command.run, onEnd: () => this.#ended(command.run) }),
+          new UpstreamRequest(this.#world, {
+            node: this,
+            run: command.run,
+            onEnd: () => this.#ended(command.run),
+          }),
         )
         return
       case 'cut':

@@ -1,8 +1,8 @@
 import { ChunkLayout } from '@shoal/content'
-import { SimulatedCoordinator } from './simulated-coordinator.ts'
 import { Downlink, Flow, Uplink } from './link.ts'
-import { SimulatedNode } from './simulated-node.ts'
 import type { Scenario } from './scenario.ts'
+import { SimulatedCoordinator } from './simulated-coordinator.ts'
+import { SimulatedNode } from './simulated-node.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 /** A swarm that makes no progress for so long has hung. */
@@ -79,7 +79,11 @@ export class SimulatedSwarm implements World {
       const doomed = shuffled([...this.#nodes.values()], this.random).slice(0, Math.round(killed * nodes))
       this.time.after(this.#midway(), () => this.#kill(doomed))
     }
-    this.time.run(() => this.#done.length === this.#living() || this.time.now - this.#lastCompletion > maxIdleMs + this.#midway() * 20)
+    this.time.run(
+      () =>
+        this.#done.length === this.#living() ||
+        this.time.now - this.#lastCompletion > maxIdleMs + this.#midway() * 20,
+    )
     return this.#outcome()
   }
 

@@ -10,9 +10,10 @@ for (const [size, chunkLength, count] of [
   [1, 256 * KiB, 1],
   [256 * KiB, 256 * KiB, 1],
   [256 * KiB + 1, 256 * KiB, 2],
-  [64 * MiB, 256 * KiB, 256],
-  [64 * MiB + 1, 512 * KiB, 129],
-  [1024 * MiB, 4 * MiB, 256],
+  [256 * MiB, 256 * KiB, 1024],
+  [256 * MiB + 1, 512 * KiB, 513],
+  [1024 * MiB, 1 * MiB, 1024],
+  [4096 * MiB, 4 * MiB, 1024],
   [10_240 * MiB, 4 * MiB, 2560],
 ] as const) {
   test(`a blob of ${size} bytes is ${count} chunks of ${chunkLength}`, (t) => {

@@ -197,7 +197,10 @@ export class Coordinator {
     }, newsIntervalMs(swarm.members.size)).unref()
   }
 
-  #tellVouched(hashes: readonly VouchedHash[], to: Iterable<{ send: (reply: CoordinationReply) => void }>): void {
+  #tellVouched(
+    hashes: readonly VouchedHash[],
+    to: Iterable<{ send: (reply: CoordinationReply) => void }>,
+  ): void {
     const messages: CoordinationReply[] = []
     for (let from = 0; from < hashes.length; from += maxVouchedPerMessage) {
       messages.push(reply({ vouched: encodeVouched(hashes.slice(from, from + maxVouchedPerMessage)) }))

@@ -10,8 +10,12 @@ const maxRunChunks = 8
 const runsPerFetcher = 4
 /** With so many chunks left of its run, a fetcher no longer counts: the next one's request travels meanwhile. */
 const nearlyDoneChunks = 1
-/** Half of a run is taken from a fetcher that would be busy with it for so long, when another has nothing to do. */
-const splitAfterMs = 500
+/**
+ * Half of what is left is taken from a fetcher that would be busy with it for so long, when another has nothing to do. Not
+ * of a few chunks: the next ones are in upstream's pipe already, and would be sent twice.
+ */
+const splitAfterMs = 2_000
+const minSplitChunks = 4
 /**
  * A lease without a chunk landing for so long is given to someone else: several times what a chunk takes by
  * experience, within bounds.
@@ -202,7 +206,7 @@ export class LeaseTable {
     let longestMs = splitAfterMs
     for (const fetcher of this.#fetchers) {
       const remainingMs = fetcher.leased.size * (fetcher.chunkMs || this.#chunkMs)
-      if (fetcher.leased.size < 2 || remainingMs < longestMs) continue
+      if (fetcher.leased.size < minSplitChunks || remainingMs < longestMs) continue
       busiest = fetcher
       longestMs = remainingMs
     }

@@ -37,7 +37,11 @@ function pickRarest({ wanted, offered, availability, random }: PickInput): numbe
   let best: number | undefined
   let bestAvailability = Number.POSITIVE_INFINITY
   const look = (from: number, to: number): void => {
-    for (let index = wanted.firstCommon(offered, from); index < to; index = wanted.firstCommon(offered, index + 1)) {
+    for (
+      let index = wanted.firstCommon(offered, from);
+      index < to;
+      index = wanted.firstCommon(offered, index + 1)
+    ) {
       const found = availability(index)
       if (found >= bestAvailability) continue
       best = index

@@ -228,7 +228,12 @@ export class DownloadPlanner {
   /** Why nobody can deliver the rest, or undefined while there is hope. */
   #hopeless(now: number): string | undefined {
     const why = this.#upstream.failure?.reason
-    if (why === undefined || !this.#upstream.isIdle || this.#search !== 'done' || this.#neighbours.isConnecting)
+    if (
+      why === undefined ||
+      !this.#upstream.isIdle ||
+      this.#search !== 'done' ||
+      this.#neighbours.isConnecting
+    )
       return undefined
     if (this.#neighbours.size === 0) return `${why}; no peer has it`
     if (now - this.#lastStored < giveUpAfterMs) return undefined

@@ -134,7 +134,9 @@ export class UpstreamPlan {
 
   /** A request ended; after a failure everything leased goes back, so that others can try. */
   ended(run: ChunkRun, outcome: { failed: UpstreamFailure | undefined; now: number }): DownloadCommand[] {
-    const place = this.#fetches.findIndex((fetch) => fetch.run.start === run.start && fetch.run.end === run.end)
+    const place = this.#fetches.findIndex(
+      (fetch) => fetch.run.start === run.start && fetch.run.end === run.end,
+    )
     const [fetch] = place < 0 ? [] : this.#fetches.splice(place, 1)
     const rest = [...(fetch?.rest ?? [])]
     for (const index of rest) this.#ledger.setUpstream(index, 'none')
@@ -151,7 +153,11 @@ export class UpstreamPlan {
     const released = [...this.#leased, ...rest.filter((index) => !this.#ledger.held.has(index))]
     for (const index of released) this.#setLeased(index, false)
     if (released.length === 0 && pause === 0) return []
-    return [pause > 0 ? { type: 'release', indexes: released, pauseMs: pause } : { type: 'release', indexes: released }]
+    return [
+      pause > 0
+        ? { type: 'release', indexes: released, pauseMs: pause }
+        : { type: 'release', indexes: released },
+    ]
   }
 
   /** Tells the coordinator whether we would fetch more, when that changed. */

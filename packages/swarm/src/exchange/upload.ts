@@ -69,7 +69,11 @@ export class Upload {
 
   async #readWants(): Promise<void> {
     try {
-      for (let message = await this.#stream.read(); message !== undefined; message = await this.#stream.read()) {
+      for (
+        let message = await this.#stream.read();
+        message !== undefined;
+        message = await this.#stream.read()
+      ) {
         this.#receive(decodeRequest(message))
       }
     } catch (error) {
@@ -83,7 +87,10 @@ export class Upload {
   #receive({ want, cancel, decline, sources }: ExchangeRequest): void {
     const { turns } = this.#init
     if (want.length > maxWantsPerMessage) {
-      throw new InvalidInputError('PROTOCOL', `peer ${this.#stream.peer} asked for ${want.length} chunks at once`)
+      throw new InvalidInputError(
+        'PROTOCOL',
+        `peer ${this.#stream.peer} asked for ${want.length} chunks at once`,
+      )
     }
     if (sources !== undefined) this.#sources = sources
     if (want.length > 0 || decline === true) clearTimeout(this.#grantTimer)
@@ -161,7 +168,8 @@ export class Upload {
     if (this.#landed.length === 0) return
     const isNews = index === undefined || !this.#blob.isHeldBy(this.#stream.peer, index)
     const isServed = this.#isSending || this.#accepted.size > 0 || this.#init.turns.isWaiting(this)
-    const at = performance.now() + newsIntervalMs({ isIdle: isNews && !isServed, listeners: this.#init.listeners() })
+    const at =
+      performance.now() + newsIntervalMs({ isIdle: isNews && !isServed, listeners: this.#init.listeners() })
     if (at >= this.#newsAt) return
     this.#newsAt = at
     this.#kick()

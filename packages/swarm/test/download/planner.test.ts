@@ -132,7 +132,9 @@ test('when upstream sends the whole, the coordinator is told, and nothing is ask
   const [fetch] = commandsOf(planner.step({ type: 'leased', runs: [{ start: 0, end: 2 }] }, 0), 'fetch')
   t.truthy(fetch)
   if (fetch === undefined) return
-  t.deepEqual(commandsOf(planner.step({ type: 'upstream-whole', run: fetch.run }, 0), 'claim'), [{ type: 'claim' }])
+  t.deepEqual(commandsOf(planner.step({ type: 'upstream-whole', run: fetch.run }, 0), 'claim'), [
+    { type: 'claim' },
+  ])
   const connected = planner.step({ type: 'connected', peer: 'a', held: ChunkSet.full(8) }, 0)
   t.deepEqual(commandsOf(connected, 'request'), [])
 })

@@ -57,9 +57,12 @@ test('while others wait, who was served goes back to the line; alone it need not
 
 test('whatever clients do, slots are neither lost nor given twice', (t) => {
   const clients = [a, b, c, { name: 'd' }]
-  const acts = fc.array(fc.record({ who: fc.nat(3), act: fc.constantFrom('want', 'done', 'decline', 'leave') }), {
-    maxLength: 200,
-  })
+  const acts = fc.array(
+    fc.record({ who: fc.nat(3), act: fc.constantFrom('want', 'done', 'decline', 'leave') }),
+    {
+      maxLength: 200,
+    },
+  )
   fc.assert(
     fc.property(acts, fc.integer({ min: 1, max: 3 }), (schedule, slots) => {
       const turns = new UploadTurns<Client>(slots)

@@ -1,0 +1,47 @@
+import test from 'ava'
+import { plotOf } from './plot.ts'
+import { reportOf } from './report.ts'
+import { parseOptions } from './scenario.ts'
+import { SimulatedSwarm } from './simulated-swarm.ts'
+
+function simulate(...args: string[]) {
+  const { scenario } = parseOptions(args)
+  return { scenario, outcome: new SimulatedSwarm(scenario).run() }
+}
+
+test('16 nodes take one copy from upstream and come close to the bound', (t) => {
+  const { scenario, outcome } = simulate('--nodes', '16', '--size', '100MB')
+  const { json } = reportOf(scenario, outcome)
+  const { completed, copies, lastOverBound } = json as Record<string, number>
+  t.is(completed, 16)
+  t.true((copies ?? 9) <= 1.05, `${copies} copies`)
+  t.true((lastOverBound ?? 9) <= 1.5, `${lastOverBound} x the bound`)
+})
+
+test('the same seed gives the same run, another seed another', (t) => {
+  const run = (seed: string) => simulate('--nodes', '12', '--size', '20MB', '--seed', seed).outcome
+  t.deepEqual(run('1'), run('1'))
+  t.notDeepEqual(run('1').completedAt, run('2').completedAt)
+})
+
+test('when a tenth of the nodes dies midway, the others complete', (t) => {
+  const { outcome } = simulate('--nodes', '30', '--size', '100MB', '--kill', '0.1')
+  t.is(outcome.survivors, 27)
+  t.is(outcome.completedAt.length, 27)
+})
+
+test('the plot is one SVG document', (t) => {
+  const { scenario, outcome } = simulate('--nodes', '4', '--size', '10MB')
+  t.regex(plotOf(scenario, outcome), /^<svg [^>]*>[\s\S]*<\/svg>\n$/)
+})
+
+for (const args of [
+  ['--nodes', '0'],
+  ['--size', '1'],
+  ['--link', 'fast'],
+  ['--kill', '1'],
+]) {
+  test(`${args.join(' ')} is refused by name`, (t) => {
+    t.throws(() => parseOptions(args), { message: new RegExp(`^${args[0]} `) })
+  })
+}
