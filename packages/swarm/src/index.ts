@@ -25,7 +25,7 @@
  *
  * @packageDocumentation
  */
-export type { LeaseCommand, LeaseEvent } from './coordination/lease-table.ts'
+export type { LeaseCommand, LeaseEvent } from './coordination/lease-events.ts'
 export { LeaseTable } from './coordination/lease-table.ts'
 export type { VouchedHash } from './coordination/vouched-hashes.ts'
 export type { DownloadCommand, DownloadEvent, UpstreamFailure } from './download/download-events.ts'

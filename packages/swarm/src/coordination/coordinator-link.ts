@@ -1,21 +1,16 @@
-import { type ChunkRun, type ChunkSet, type Digest, digestToCid, InvalidInputError } from '@shoal/content'
+import { type ChunkRun, type ChunkSet, type Digest, InvalidInputError } from '@shoal/content'
 import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
 import { CoordinationReply, CoordinationRequest, type Join } from '../wire/coordination.ts'
-import { coordinationProtocol, maxCoordinationMessageBytes } from './coordination-protocol.ts'
 import type { Coordinator } from './coordinator.ts'
+import { CoordinatorChoice } from './coordinator-choice.ts'
 import { maxNewsIntervalMs, minNewsIntervalMs } from './news-interval.ts'
 import { decodeVouched, type VouchedHash } from './vouched-hashes.ts'
 
-/** Coordinators of a blob: the closest peer, and the next ones when it does not answer. */
-const coordinatorsTried = 3
-/** A coordinator that takes longer to answer a dial is passed over. */
-const openTimeoutMs = 1_000
 const rejoinDelayMs = 200
 const maxRejoinDelayMs = 5_000
-/** How long a candidate that did not answer is passed over. */
-const passOverMs = 10_000
-const settleMs = 100
+/** While bytes of leased chunks come in and no chunk is whole, the coordinator is told so this often. */
+const workingIntervalMs = 1_000
 export interface CoordinatorLinkEvents {
   onConnected(connected: boolean): void
   /** `complete`: the coordinator says that they have all of it. */
@@ -41,8 +36,7 @@ export class CoordinatorLink {
   /** What we fetch from upstream at that time. */
   readonly #leased: () => ChunkRun[]
   readonly #events: CoordinatorLinkEvents
-  /** Candidates that did not answer, and until when they are passed over. */
-  readonly #unreachable = new Map<string, number>()
+  readonly #choice: CoordinatorChoice
   readonly #stopped = new AbortController()
   #unsent: CoordinationRequest = emptyRequest()
   #flushTimer: NodeJS.Timeout | undefined
@@ -53,6 +47,7 @@ export class CoordinatorLink {
   /** The peer that we are joined to. */
   #coordinator: string | undefined
   #closerFound = false
+  #toldOfWorkAt = 0
   #running: Promise<void> | undefined
 
   constructor(
@@ -72,14 +67,22 @@ export class CoordinatorLink {
     this.#held = init.held
     this.#leased = init.leased
     this.#events = init.events
+    this.#choice = new CoordinatorChoice(components, {
+      digest: init.digest,
+      current: () => this.#coordinator,
+      onCloser: () => this.#goOver(),
+      onTrouble: (error) => init.events.onTrouble(error),
+    })
   }
 
   start(): void {
+    this.#choice.start()
     this.#running = this.#keepJoined()
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort()
+    this.#choice.stop()
     this.#hangUp?.()
     await this.#running
     clearTimeout(this.#flushTimer)
@@ -88,8 +91,18 @@ export class CoordinatorLink {
   /** `hash` for a chunk that came from upstream: this node vouches for it. */
   landed(index: number, hash?: Uint8Array<ArrayBuffer>): void {
     this.#unsent.landed.push(hash === undefined ? { index } : { index, hash })
+    if (hash !== undefined) this.#toldOfWorkAt = performance.now()
     // The coordinator waits for what it leased; the rest can wait longer, the more it has to hear.
     this.#flush(hash === undefined ? this.#newsDelayMs : minNewsIntervalMs)
+  }
+
+  /** Bytes came in from upstream. */
+  working(): void {
+    const now = performance.now()
+    if (now - this.#toldOfWorkAt < workingIntervalMs) return
+    this.#toldOfWorkAt = now
+    this.#unsent.working = true
+    this.#flush(0)
   }
 
   /** Whether this node would fetch chunks from upstream. */
@@ -113,55 +126,25 @@ export class CoordinatorLink {
 
   async #keepJoined(): Promise<void> {
     const { signal } = this.#stopped
-    const stopWatching = this.#watchForCloserPeers()
     let delayMs = rejoinDelayMs
     while (!signal.aborted) {
-      const [peer = this.#host.peer] = await this.#candidates(signal)
+      this.#closerFound = false
+      const peer = (await this.#choice.closest()) ?? this.#host.peer
       if (signal.aborted) break
       const joinedAt = performance.now()
       const wasJoined = await (peer === this.#host.peer ? this.#joinLocal() : this.#joinRemote(peer, signal))
-      if (!wasJoined) this.#unreachable.set(peer, performance.now() + passOverMs)
+      if (!wasJoined) this.#choice.passOver(peer)
       if (wasJoined && performance.now() - joinedAt > maxRejoinDelayMs) delayMs = rejoinDelayMs
       if (wasJoined && this.#closerFound) continue
       await pause(delayMs, signal)
       delayMs = Math.min(delayMs * 2, maxRejoinDelayMs)
     }
-    stopWatching()
   }
 
-  /** Live peers, closest first, without those that did not answer just now. */
-  async #candidates(signal: AbortSignal): Promise<string[]> {
-    this.#closerFound = false
-    const key = digestToCid(this.#digest).multihash.bytes
-    try {
-      const closest = await this.#host.closestPeers(key, coordinatorsTried, { signal })
-      const now = performance.now()
-      return closest.filter((peer) => (this.#unreachable.get(peer) ?? 0) <= now)
-    } catch (error) {
-      if (!signal.aborted) this.#events.onTrouble(error as Error)
-      return []
-    }
-  }
-
-  /** Nodes that joined the cluster at the same time as us may see a closer peer than we did, or come to be it. */
-  #watchForCloserPeers(): () => void {
-    let timer: NodeJS.Timeout | undefined
-    const check = async () => {
-      timer = undefined
-      const current = this.#coordinator
-      const [closest] = await this.#candidates(this.#stopped.signal)
-      if (closest === undefined || closest === current || current !== this.#coordinator) return
-      this.#closerFound = true
-      this.#hangUp?.()
-    }
-    const stopListening = this.#host.onPeerRoutable(() => {
-      // A moment later: where one comes, many may come.
-      timer ??= setTimeout(() => void check(), settleMs).unref()
-    })
-    return () => {
-      stopListening()
-      clearTimeout(timer)
-    }
+  /** A closer coordinator has come: the join loop goes on with it. */
+  #goOver(): void {
+    this.#closerFound = true
+    this.#hangUp?.()
   }
 
   /** Resolves when we leave; true if we had joined. */
@@ -189,10 +172,7 @@ export class CoordinatorLink {
     let stream: MessageStream | undefined
     let wasJoined = false
     try {
-      stream = await this.#host.open(peer, coordinationProtocol, {
-        signal: AbortSignal.any([signal, AbortSignal.timeout(openTimeoutMs)]),
-        maxMessageBytes: maxCoordinationMessageBytes,
-      })
+      stream = await this.#choice.open(peer)
       const open = stream
       this.#hangUp = () => open.abort(new Error('the download left this coordinator'))
       if (signal.aborted) this.#hangUp()
@@ -302,8 +282,8 @@ function emptyRequest(): CoordinationRequest {
 }
 
 function isEmpty(request: CoordinationRequest): boolean {
-  const { landed, release, willing, pauseMs, claim } = request
-  const isSilent = willing === undefined && pauseMs === undefined && claim === undefined
+  const { landed, release, willing, pauseMs, claim, working } = request
+  const isSilent = [willing, pauseMs, claim, working].every((word) => word === undefined)
   return landed.length === 0 && release.length === 0 && isSilent
 }
 

@@ -7,6 +7,7 @@ import {
   parseDigest,
   ShoalError,
 } from '@shoal/content'
+import { AttentiveClock } from '../host/attentive-clock.ts'
 import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
 import { CoordinationReply, CoordinationRequest, type Join } from '../wire/coordination.ts'
@@ -18,12 +19,18 @@ import {
   maxStreamsPerPeer,
   maxVouchedPerMessage,
 } from './coordination-protocol.ts'
-import { type LeaseCommand, type LeaseEvent, LeaseTable } from './lease-table.ts'
+import type { LeaseCommand, LeaseEvent } from './lease-events.ts'
+import { LeaseTable } from './lease-table.ts'
 import { newsIntervalMs } from './news-interval.ts'
 import { encodeVouched, type VouchedHash, VouchedHashes } from './vouched-hashes.ts'
 
 /** A first joiner waits so long for the DHT to name holders, so that nothing is fetched that the cluster has. */
 const settleMs = 100
+/**
+ * A first joiner that brings chunks comes from another coordinator, which is gone or not the closest any more; so do the
+ * others in a moment, and leases wait for what they hold.
+ */
+const gatherMs = 1_000
 const providersAsked = 20
 const tickMs = 1_000
 /** A peer that opened a stream joins within this time. */
@@ -49,6 +56,7 @@ interface Swarm {
   readonly digest: Digest
   readonly size: number
   readonly table: LeaseTable
+  readonly clock: AttentiveClock
   readonly vouched: VouchedHashes
   /** How many of them the members were told of. */
   toldVouched: number
@@ -93,7 +101,8 @@ export class Coordinator {
     const digest = parseDigest(join.digest)
     const layout = new ChunkLayout(Number(join.size))
     const held = ChunkSet.decode(join.chunks, layout.count)
-    const swarm = this.#swarmOf(digest, layout)
+    const isRunning = held.size > 0 || join.leased.length > 0
+    const swarm = this.#swarmOf(digest, layout, isRunning)
     if (swarm.size !== layout.size) {
       throw new JoinRefusedError(
         `${digest} has ${swarm.size} bytes for its other downloaders, not ${layout.size}`,
@@ -115,7 +124,8 @@ export class Coordinator {
           step({ type: 'landed', member, index })
           if (hash?.length === 32) this.#vouch(swarm, { index, hash, voucher: member })
         }
-        const { release, pauseMs = 0, willing, claim } = request
+        const { release, pauseMs = 0, willing, claim, working } = request
+        if (working === true) step({ type: 'working', member })
         if (release.length > 0 || pauseMs > 0) step({ type: 'release', member, indexes: release, pauseMs })
         if (claim === true) step({ type: 'claim', member })
         if (willing !== undefined) step({ type: 'ask', member, willing })
@@ -131,7 +141,8 @@ export class Coordinator {
 
   async #serve(stream: MessageStream): Promise<void> {
     const first = await stream.read({ signal: AbortSignal.timeout(joinTimeoutMs) })
-    const join = first && decode(first).join
+    if (first === undefined) return
+    const { join } = decode(first)
     if (join === undefined) throw new InvalidInputError('PROTOCOL', 'the first message must be a join')
     let membership: Membership
     try {
@@ -150,27 +161,37 @@ export class Coordinator {
     }
   }
 
-  #swarmOf(digest: Digest, layout: ChunkLayout): Swarm {
+  /** `isRunning`: whoever joins first was at work under another coordinator. */
+  #swarmOf(digest: Digest, layout: ChunkLayout, isRunning: boolean): Swarm {
     const known = this.#swarms.get(digest)
     if (known !== undefined) return known
+    const clock = new AttentiveClock({ intervalMs: tickMs })
     const swarm: Swarm = {
       digest,
       size: layout.size,
       table: new LeaseTable({ chunkCount: layout.count, random: Math.random }),
+      clock,
       vouched: new VouchedHashes(),
       toldVouched: 0,
       telling: undefined,
       members: new Map(),
-      timer: setInterval(() => this.#step(swarm, { type: 'tick' }), tickMs).unref(),
+      timer: setInterval(() => this.#tick(swarm), tickMs).unref(),
       search: new AbortController(),
     }
     this.#swarms.set(digest, swarm)
-    void this.#findProviders(swarm)
+    void this.#settle(swarm, isRunning)
     return swarm
   }
 
+  /** Leases flow once it is known who has the blob already: holders that the DHT names, or members that are on their way. */
+  async #settle(swarm: Swarm, isRunning: boolean): Promise<void> {
+    const settled = () => this.#step(swarm, { type: 'settled' })
+    setTimeout(settled, isRunning ? gatherMs : settleMs).unref()
+    await this.#findProviders(swarm)
+    if (!isRunning) settled()
+  }
+
   async #findProviders(swarm: Swarm): Promise<void> {
-    const settled = setTimeout(() => this.#step(swarm, { type: 'settled' }), settleMs)
     const { signal } = swarm.search
     try {
       const providers = this.#host.discovery.find(digestToCid(swarm.digest), {
@@ -181,10 +202,7 @@ export class Coordinator {
     } catch (error) {
       // The last member left meanwhile; nobody waits for the answer.
       if (!signal.aborted) throw error
-    } finally {
-      clearTimeout(settled)
     }
-    this.#step(swarm, { type: 'settled' })
   }
 
   #vouch(swarm: Swarm, vouched: VouchedHash): void {
@@ -215,8 +233,13 @@ export class Coordinator {
     if (this.#swarms.get(swarm.digest) === swarm) this.#swarms.delete(swarm.digest)
   }
 
+  #tick(swarm: Swarm): void {
+    swarm.clock.tick()
+    this.#step(swarm, { type: 'tick' })
+  }
+
   #step(swarm: Swarm, event: LeaseEvent): void {
-    for (const command of swarm.table.step(event, performance.now())) this.#carryOut(swarm, command)
+    for (const command of swarm.table.step(event, swarm.clock.now())) this.#carryOut(swarm, command)
   }
 
   #carryOut(swarm: Swarm, command: LeaseCommand): void {

@@ -1,62 +1,33 @@
 import { type ChunkRun, ChunkSet } from '@shoal/content'
-import { type Introduction, Introductions } from './introductions.ts'
+import { FreeChunks } from './free-chunks.ts'
+import { Introductions } from './introductions.ts'
+import type { LeaseCommand, LeaseEvent } from './lease-events.ts'
 import { LeasePace } from './lease-pace.ts'
 import { MemberPool } from './member-pool.ts'
 import type { SwarmMember } from './swarm-member.ts'
 
 /** A run is one HTTP range request: long enough to hide a round trip, short enough to share. */
 const maxRunChunks = 8
-/** Runs shrink so that each fetcher gets several before a blob is through. */
-const runsPerFetcher = 4
+/**
+ * Runs shrink with what is left to give, so that in the end nobody has much to do that others could. (Guided
+ * self-scheduling: Polychronopoulos and Kuck, 1987.)
+ */
+const runsPerFetcher = 2
 /** With so many chunks left of its run, a fetcher no longer counts: the next one's request travels meanwhile. */
 const nearlyDoneChunks = 1
 /**
- * Half of what is left is taken from a fetcher that would be busy with it for so long, when another has nothing to do. Not
- * of a few chunks: the next ones are in upstream's pipe already, and would be sent twice.
+ * When nothing is left to give, half of what a fetcher has before it goes to one that has nothing to do, if the fetcher
+ * would be busy with it for so long, and so many times as long as usual. What is in upstream's pipe already is sent twice
+ * then; so where all are slow, nobody's chunks are taken.
  */
 const splitAfterMs = 2_000
-const minSplitChunks = 4
-/**
- * A lease without a chunk landing for so long is given to someone else: several times what a chunk takes by
- * experience, within bounds.
- */
-const patienceChunks = 8
-const minPatienceMs = 4_000
-const maxPatienceMs = 8_000
-/** Weight of the newest chunk in the moving average of what one takes. */
+const splitSlowness = 4
+const minSplitChunks = 2
+/** A lease on which no byte moves for so long is given to someone else. */
+const patienceMs = 6_000
+/** Weight of the newest chunk in the moving average of what one takes: of one member, and of all together. */
 const gain = 0.3
-
-export type LeaseEvent =
-  /** `leased`: chunks that the member is fetching already, by the word of another coordinator. */
-  | {
-      readonly type: 'join'
-      readonly member: string
-      readonly held: ChunkSet
-      readonly leased?: readonly ChunkRun[]
-    }
-  | { readonly type: 'landed'; readonly member: string; readonly index: number }
-  /** The member would fetch chunks from upstream, until it says that it would not. */
-  | { readonly type: 'ask'; readonly member: string; readonly willing: boolean }
-  /** `pauseMs`: upstream asked to be left alone for so long. */
-  | {
-      readonly type: 'release'
-      readonly member: string
-      readonly indexes: readonly number[]
-      readonly pauseMs?: number
-    }
-  /** Upstream knows no ranges, and sends the whole blob to this member. */
-  | { readonly type: 'claim'; readonly member: string }
-  | { readonly type: 'leave'; readonly member: string }
-  /** Peers that the DHT names as providers: they may have chunks without being members. */
-  | { readonly type: 'providers'; readonly peers: readonly string[] }
-  /** The look-up of providers ended; leases may flow. */
-  | { readonly type: 'settled' }
-  | { readonly type: 'tick' }
-
-export type LeaseCommand =
-  | { readonly type: 'lease'; readonly member: string; readonly runs: ChunkRun[] }
-  | { readonly type: 'revoke'; readonly member: string; readonly runs: ChunkRun[] }
-  | Introduction
+const usualGain = 0.05
 
 /**
  * Who fetches which chunk of one blob from upstream, as the blob's coordinator sees it. Every chunk is leased to
@@ -73,23 +44,20 @@ export class LeaseTable {
   readonly #waiting = new MemberPool()
   /** Members with leases. */
   readonly #fetchers = new Set<SwarmMember>()
-  /** For each chunk, how many live members hold it. */
-  readonly #holders: Uint32Array
+  readonly #free: FreeChunks
   readonly #leasedBy = new Map<number, SwarmMember>()
-  /** No chunk before this one is free. */
-  #firstFree = 0
   #settled = false
   #pausedUntil = 0
   /** Upstream sends nothing but the whole blob. */
   #wholeOnly = false
   /** What a chunk takes a usual fetcher; 0 before that is known. */
-  #chunkMs = 0
+  #usualChunkMs = 0
 
   constructor(init: { readonly chunkCount: number; readonly random: () => number }) {
     this.#count = init.chunkCount
     this.#random = init.random
     this.#introductions = new Introductions(init)
-    this.#holders = new Uint32Array(init.chunkCount)
+    this.#free = new FreeChunks(init.chunkCount)
   }
 
   get memberCount(): number {
@@ -109,6 +77,9 @@ export class LeaseTable {
     switch (event.type) {
       case 'landed':
         return this.#landed(member, event.index, now)
+      case 'working':
+        member.lastWorked = now
+        return []
       case 'ask':
         this.#setWilling(member, event.willing)
         return this.#grant(now)
@@ -135,14 +106,15 @@ export class LeaseTable {
       knownTo: 0,
       runChunks: 0,
       isWilling: false,
-      lastProgress: now,
+      lastLanded: now,
+      lastWorked: now,
       chunkMs: 0,
     }
-    for (const index of held) this.#holders[index] = (this.#holders[index] ?? 0) + 1
+    for (const index of held) this.#free.countHolder(index, 1)
     this.#members.set(name, member)
     for (const { start, end } of leased) {
       for (let index = start; index < Math.min(end, this.#count); index++) {
-        if (this.#isFree(index)) this.#lease(member, index)
+        if (this.#free.has(index)) this.#lease(member, index)
       }
     }
     return this.#introductions.join(member)
@@ -150,7 +122,7 @@ export class LeaseTable {
 
   #landed(member: SwarmMember, index: number, now: number): LeaseCommand[] {
     if (!member.held.add(index)) return []
-    this.#holders[index] = (this.#holders[index] ?? 0) + 1
+    this.#free.countHolder(index, 1)
     const commands: LeaseCommand[] = member.held.isComplete ? this.#introductions.completed(member) : []
     const wasLeased = member.leased.has(index)
     if (wasLeased) {
@@ -163,10 +135,12 @@ export class LeaseTable {
   }
 
   #measure(member: SwarmMember, now: number): void {
-    const sample = now - member.lastProgress
-    member.lastProgress = now
+    const sample = now - member.lastLanded
+    member.lastLanded = now
+    member.lastWorked = now
     member.chunkMs = member.chunkMs === 0 ? sample : member.chunkMs + gain * (sample - member.chunkMs)
-    this.#chunkMs = this.#chunkMs === 0 ? sample : this.#chunkMs + gain * (sample - this.#chunkMs)
+    this.#usualChunkMs =
+      this.#usualChunkMs === 0 ? sample : this.#usualChunkMs + usualGain * (sample - this.#usualChunkMs)
   }
 
   /**
@@ -179,7 +153,7 @@ export class LeaseTable {
     while (this.#waiting.size > 0 && this.#busyFetchers() < this.#limit()) {
       const [member] = this.#waiting.least(1, ({ held }) => held.size, this.#random)
       if (member === undefined) break
-      const run = this.#nextFreeRun()
+      const run = this.#free.firstRun(this.#runLength())
       const granted = run === undefined ? this.#split(member, now) : [this.#leaseRun(member, run, now)]
       if (granted.length === 0) break
       commands.push(...granted)
@@ -199,28 +173,31 @@ export class LeaseTable {
     return this.#wholeOnly ? 1 : this.#pace.fetchers
   }
 
-  /** With nothing left to give: the second half of what the busiest fetcher has not come to yet. */
+  /** With nothing left to give: the second half of what the slowest fetcher has not come to yet. */
   #split(member: SwarmMember, now: number): LeaseCommand[] {
     if (this.#wholeOnly) return []
-    let busiest: SwarmMember | undefined
+    let slowest: SwarmMember | undefined
     let longestMs = splitAfterMs
     for (const fetcher of this.#fetchers) {
-      const remainingMs = fetcher.leased.size * (fetcher.chunkMs || this.#chunkMs)
-      if (fetcher.leased.size < minSplitChunks || remainingMs < longestMs) continue
-      busiest = fetcher
+      const { leased, chunkMs, lastLanded } = fetcher
+      const paceMs = Math.max(chunkMs, now - lastLanded)
+      const remainingMs = leased.size * paceMs
+      if (leased.size < minSplitChunks || paceMs < splitSlowness * this.#usualChunkMs) continue
+      if (remainingMs < longestMs) continue
+      slowest = fetcher
       longestMs = remainingMs
     }
-    if (busiest === undefined) return []
-    const indexes = [...busiest.leased].sort((a, b) => a - b)
+    if (slowest === undefined) return []
+    const indexes = [...slowest.leased].sort((a, b) => a - b)
     const taken = ChunkSet.of(this.#count, indexes.slice(indexes.length >> 1)).runs()
     const [run] = taken.slice(-1)
     if (run === undefined) return []
-    this.#release(busiest, indexesOf(run))
-    return [{ type: 'revoke', member: busiest.name, runs: [run] }, this.#leaseRun(member, run, now)]
+    this.#release(slowest, indexesOf(run))
+    return [{ type: 'revoke', member: slowest.name, runs: [run] }, this.#leaseRun(member, run, now)]
   }
 
   #leaseRun(member: SwarmMember, run: ChunkRun, now: number): LeaseCommand {
-    if (member.leased.size === 0) member.lastProgress = now
+    if (member.leased.size === 0) startClock(member, now)
     for (const index of indexesOf(run)) this.#lease(member, index)
     member.runChunks = member.leased.size
     return { type: 'lease', member: member.name, runs: [run] }
@@ -228,6 +205,7 @@ export class LeaseTable {
 
   #lease(member: SwarmMember, index: number): void {
     this.#leasedBy.set(index, member)
+    this.#free.setLeased(index, true)
     member.leased.add(index)
     this.#fetchers.add(member)
     this.#waiting.delete(member)
@@ -237,7 +215,7 @@ export class LeaseTable {
     for (const index of indexes) {
       if (!member.leased.delete(index)) continue
       this.#leasedBy.delete(index)
-      this.#freed(index)
+      this.#free.setLeased(index, false)
     }
     if (member.leased.size > 0) return
     this.#fetchers.delete(member)
@@ -250,29 +228,11 @@ export class LeaseTable {
     else if (member.leased.size === 0) this.#waiting.add(member)
   }
 
-  #nextFreeRun(): ChunkRun | undefined {
-    while (this.#firstFree < this.#count && !this.#isFree(this.#firstFree)) this.#firstFree++
-    const start = this.#firstFree
-    if (start >= this.#count) return undefined
-    const maxLength = this.#runLength()
-    let end = start + 1
-    while (end < this.#count && end - start < maxLength && this.#isFree(end)) end++
-    return { start, end }
-  }
-
   #runLength(): number {
     if (this.#wholeOnly) return this.#count
     const fetchers = Math.max(1, Math.min(this.#members.size, this.#pace.fetchers))
-    const fair = Math.ceil(this.#count / (runsPerFetcher * fetchers))
+    const fair = Math.ceil(this.#free.size / (runsPerFetcher * fetchers))
     return Math.max(1, Math.min(maxRunChunks, fair))
-  }
-
-  #isFree(index: number): boolean {
-    return this.#holders[index] === 0 && !this.#leasedBy.has(index)
-  }
-
-  #freed(index: number): void {
-    if (index < this.#firstFree) this.#firstFree = index
   }
 
   /** The first who is sent the whole keeps it; whoever else is sent it too is told to hang up. */
@@ -290,8 +250,8 @@ export class LeaseTable {
       this.#release(fetcher, [...fetcher.leased])
       commands.push({ type: 'revoke', member: fetcher.name, runs: [all] })
     }
-    for (const index of indexesOf(all)) if (this.#isFree(index)) this.#lease(member, index)
-    member.lastProgress = now
+    for (const index of indexesOf(all)) if (this.#free.has(index)) this.#lease(member, index)
+    startClock(member, now)
     return commands
   }
 
@@ -301,20 +261,13 @@ export class LeaseTable {
     this.#waiting.delete(member)
     this.#introductions.leave(member)
     this.#members.delete(member.name)
-    for (const index of member.held) {
-      this.#holders[index] = (this.#holders[index] ?? 1) - 1
-      this.#freed(index)
-    }
+    for (const index of member.held) this.#free.countHolder(index, -1)
   }
 
   #revokeStalled(now: number): LeaseCommand[] {
-    const patienceMs =
-      this.#chunkMs === 0
-        ? maxPatienceMs
-        : Math.min(maxPatienceMs, Math.max(minPatienceMs, patienceChunks * this.#chunkMs))
     const commands: LeaseCommand[] = []
     for (const member of [...this.#fetchers]) {
-      if (now - member.lastProgress < patienceMs) continue
+      if (now - member.lastWorked < patienceMs) continue
       const runs = ChunkSet.of(this.#count, member.leased).runs()
       // It must not get the same chunks back at once: whoever waits comes first, and it may ask again.
       this.#setWilling(member, false)
@@ -323,6 +276,12 @@ export class LeaseTable {
     }
     return commands
   }
+}
+
+/** What a member does counts from here: it did nothing before. */
+function startClock(member: SwarmMember, now: number): void {
+  member.lastLanded = now
+  member.lastWorked = now
 }
 
 function* indexesOf({ start, end }: ChunkRun): Generator<number> {

@@ -14,7 +14,10 @@ export interface SwarmMember {
   knownTo: number
   /** It would fetch more from upstream. */
   isWilling: boolean
-  lastProgress: number
+  /** When the last of its leased chunks landed, or, since none has, when it got them. */
+  lastLanded: number
+  /** When bytes of them last came in. */
+  lastWorked: number
   /** Mean time from one leased chunk to the next, in milliseconds; 0 before the second. */
   chunkMs: number
 }

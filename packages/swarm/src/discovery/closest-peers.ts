@@ -20,7 +20,13 @@ export async function closestPeers(
   signal?.throwIfAborted()
   const isWholeCluster = table.size < table.kBucketSize
   const answered = isWholeCluster ? [] : await whoAnswers(components, key, signal)
-  const known = answered.length >= count ? [] : table.closestPeers(kadId(key), { count }).map(String)
+  const connected = new Set(components.connectedPeers())
+  // Of those who did not answer, whoever we are connected to lives, and is only busy: were it passed over, nodes would
+  // not agree on who is the closest.
+  const known = table
+    .closestPeers(kadId(key), { count })
+    .map(String)
+    .filter((peer) => answered.length < count || connected.has(peer))
   return nearest([self, ...answered, ...known], key).slice(0, count)
 }
 

@@ -16,6 +16,7 @@ import {
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { CoordinatorLink } from '../coordination/coordinator-link.ts'
 import type { ServedBlob } from '../exchange/served-blob.ts'
+import { AttentiveClock } from '../host/attentive-clock.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
 import { ChunkIntake } from './chunk-intake.ts'
 import type { DownloadCommand, DownloadEvent } from './download-events.ts'
@@ -76,6 +77,7 @@ export class Download {
   readonly #work = new Set<Promise<void>>()
   readonly #fetches = new Map<ChunkRun, AbortController>()
   readonly #timer: NodeJS.Timeout
+  readonly #clock = new AttentiveClock({ intervalMs: tickMs })
   readonly #startedAt = performance.now()
   #linger: NodeJS.Timeout | undefined
   #announcing: NodeJS.Timeout | undefined
@@ -101,7 +103,7 @@ export class Download {
       layout: partial.layout,
       held: partial.held.clone(),
       random: Math.random,
-      now: this.#startedAt,
+      now: this.#clock.now(),
     })
     this.#intake = new ChunkIntake({
       partial,
@@ -130,11 +132,11 @@ export class Download {
         onTrouble,
       },
     })
-    this.#timer = setInterval(() => dispatch({ type: 'tick' }), tickMs)
+    this.#timer = setInterval(() => this.#tick(), tickMs)
     // Whoever waits for it sees the failure; unheard, it must not end the process.
     this.done.catch(onTrouble)
     this.#link.start()
-    dispatch({ type: 'tick' })
+    this.#tick()
   }
 
   /** Settles when the blob is complete and verified, or can't be had. */
@@ -201,9 +203,14 @@ export class Download {
     await this.#closeFiles()
   }
 
+  #tick(): void {
+    this.#clock.tick()
+    this.#dispatch({ type: 'tick' })
+  }
+
   #dispatch(event: DownloadEvent): void {
     if (this.#ended.signal.aborted) return
-    for (const command of this.#planner.step(event, performance.now())) this.#carryOut(command)
+    for (const command of this.#planner.step(event, this.#clock.now())) this.#carryOut(command)
   }
 
   #carryOut(command: DownloadCommand): void {
@@ -263,6 +270,7 @@ export class Download {
           layout: this.#partial.layout,
           run,
           isWanted: (index) => this.#planner.isFetching(index),
+          onBytes: () => this.#link.working(),
           onWhole: () => this.#dispatch({ type: 'upstream-whole', run }),
           onChunk: (index, bytes) => this.#orEnd(this.#intake.fromUpstream(index, bytes)),
         },

@@ -13,6 +13,8 @@ export interface UpstreamFetch {
   readonly address: ContentAddress
   readonly layout: ChunkLayout
   readonly run: ChunkRun
+  /** Called as bytes come in. */
+  readonly onBytes: () => void
   /** Called for each chunk in order; the body is read on only when it resolves. */
   readonly onChunk: (index: number, bytes: Uint8Array) => Promise<void>
   /** A chunk that is here by now, or that someone else fetches, needs no bytes kept. */
@@ -45,6 +47,7 @@ export async function fetchRun(fetch: UpstreamFetch, options?: AbortOptions): Pr
   let chunk = newChunk(layout, index)
   let filled = 0
   for await (const piece of content.body) {
+    fetch.onBytes()
     let rest = piece
     while (rest.length > 0) {
       const part = rest.subarray(0, chunk.length - filled)

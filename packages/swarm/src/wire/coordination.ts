@@ -10,6 +10,7 @@ export interface CoordinationRequest {
   release: number[]
   pauseMs?: number
   claim?: boolean
+  working?: boolean
 }
 
 export namespace CoordinationRequest {
@@ -54,6 +55,11 @@ export namespace CoordinationRequest {
         if (obj.claim != null) {
           w.uint32(48)
           w.bool(obj.claim)
+        }
+
+        if (obj.working != null) {
+          w.uint32(56)
+          w.bool(obj.working)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -105,6 +111,10 @@ export namespace CoordinationRequest {
             }
             case 6: {
               obj.claim = reader.bool()
+              break
+            }
+            case 7: {
+              obj.working = reader.bool()
               break
             }
             default: {
@@ -188,6 +198,13 @@ export namespace CoordinationRequest {
               }
               break
             }
+            case 7: {
+              yield {
+                field: `${prefix}.working`,
+                value: reader.bool()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -266,6 +283,11 @@ export namespace CoordinationRequest {
     value: boolean
   }
 
+  export interface CoordinationRequestWorkingFieldEvent {
+    field: '$.working'
+    value: boolean
+  }
+
   export function encode (obj: Partial<CoordinationRequest>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, CoordinationRequest.codec())
   }
@@ -274,7 +296,7 @@ export namespace CoordinationRequest {
     return decodeMessage(buf, CoordinationRequest.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationRequest>): Generator<CoordinationRequestJoinDigestFieldEvent | CoordinationRequestJoinChunksFieldEvent | CoordinationRequestJoinSizeFieldEvent | CoordinationRequestJoinLeasedStartFieldEvent | CoordinationRequestJoinLeasedEndFieldEvent | CoordinationRequestJoinAddressesFieldEvent | CoordinationRequestLandedIndexFieldEvent | CoordinationRequestLandedHashFieldEvent | CoordinationRequestWillingFieldEvent | CoordinationRequestReleaseFieldEvent | CoordinationRequestPauseMsFieldEvent | CoordinationRequestClaimFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationRequest>): Generator<CoordinationRequestJoinDigestFieldEvent | CoordinationRequestJoinChunksFieldEvent | CoordinationRequestJoinSizeFieldEvent | CoordinationRequestJoinLeasedStartFieldEvent | CoordinationRequestJoinLeasedEndFieldEvent | CoordinationRequestJoinAddressesFieldEvent | CoordinationRequestLandedIndexFieldEvent | CoordinationRequestLandedHashFieldEvent | CoordinationRequestWillingFieldEvent | CoordinationRequestReleaseFieldEvent | CoordinationRequestPauseMsFieldEvent | CoordinationRequestClaimFieldEvent | CoordinationRequestWorkingFieldEvent> {
     return streamMessage(buf, CoordinationRequest.codec(), opts)
   }
 }

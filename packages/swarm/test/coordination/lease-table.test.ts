@@ -65,23 +65,34 @@ test('a chunk is leased again when its last holder leaves', (t) => {
 test('a lease without progress is revoked and given to another', (t) => {
   const table = tableOf(1)
   table.step({ type: 'settled' }, 0)
-  table.step({ type: 'join', member: 'slow', held: none(1) }, 0)
-  table.step({ type: 'ask', member: 'slow', willing: true }, 0)
+  table.step({ type: 'join', member: 'silent', held: none(1) }, 0)
+  table.step({ type: 'ask', member: 'silent', willing: true }, 0)
   table.step({ type: 'join', member: 'quick', held: none(1) }, 0)
   table.step({ type: 'ask', member: 'quick', willing: true }, 0)
-  t.deepEqual(table.step({ type: 'tick' }, 7_999), [])
-  const commands = table.step({ type: 'tick' }, 8_000)
-  t.deepEqual(commands[0], { type: 'revoke', member: 'slow', runs: [{ start: 0, end: 1 }] })
+  t.deepEqual(table.step({ type: 'tick' }, 5_999), [])
+  const commands = table.step({ type: 'tick' }, 6_000)
+  t.deepEqual(commands[0], { type: 'revoke', member: 'silent', runs: [{ start: 0, end: 1 }] })
   t.deepEqual(leasesOf(commands, 'quick'), [0])
 })
 
 test('a chunk that lands keeps the rest of its lease', (t) => {
-  const table = tableOf(2)
+  const table = tableOf(4)
   table.step({ type: 'settled' }, 0)
-  table.step({ type: 'join', member: 'a', held: none(2) }, 0)
+  table.step({ type: 'join', member: 'a', held: none(4) }, 0)
+  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'a', willing: true }, 0), 'a'), [0, 1])
+  table.step({ type: 'landed', member: 'a', index: 0 }, 5_000)
+  t.deepEqual(table.step({ type: 'tick' }, 10_000), [])
+})
+
+test('a lease is kept as long as bytes come in, however long a chunk takes', (t) => {
+  const table = tableOf(1)
+  table.step({ type: 'settled' }, 0)
+  table.step({ type: 'join', member: 'a', held: none(1) }, 0)
   table.step({ type: 'ask', member: 'a', willing: true }, 0)
-  table.step({ type: 'landed', member: 'a', index: 0 }, 7_000)
-  t.deepEqual(table.step({ type: 'tick' }, 14_000), [])
+  for (let now = 1_000; now <= 30_000; now += 1_000) {
+    table.step({ type: 'working', member: 'a' }, now)
+    t.deepEqual(table.step({ type: 'tick' }, now), [])
+  }
 })
 
 test('runs shrink as members join', (t) => {
@@ -92,7 +103,25 @@ test('runs shrink as members join', (t) => {
     return leasesOf(table.step({ type: 'ask', member: 'm0', willing: true }, 0), 'm0').length
   }
   t.is(runOf(1), 8)
-  t.is(runOf(16), 1)
+  t.is(runOf(16), 2)
+})
+
+test('runs shrink towards the end', (t) => {
+  const table = tableOf(64)
+  table.step({ type: 'settled' }, 0)
+  table.step({ type: 'join', member: 'a', held: none(64) }, 0)
+  let run = leasesOf(table.step({ type: 'ask', member: 'a', willing: true }, 0), 'a')
+  const lengths: number[] = []
+  while (run.length > 0) {
+    lengths.push(run.length)
+    run = run.flatMap((index) => leasesOf(table.step({ type: 'landed', member: 'a', index }, 0), 'a'))
+  }
+  t.deepEqual(lengths.slice(0, 2), [8, 8])
+  t.deepEqual(lengths.slice(-2), [1, 1])
+  t.is(
+    lengths.reduce((sum, length) => sum + length),
+    64,
+  )
 })
 
 test('so many members fetch at the same time as upstream has use for, and no more', (t) => {
@@ -106,27 +135,36 @@ test('so many members fetch at the same time as upstream has use for, and no mor
   t.true(leases >= 16 && leases <= 64, `${leases} fetch`)
 })
 
-test('with nothing left to lease, half of a slow run goes to a member that has nothing to do', (t) => {
-  const table = tableOf(8)
+/** Ten chunks, of which `quick` fetched two at this pace, and `late` has the rest by another coordinator's word. */
+function tail({ quickMs, lateMs }: { quickMs: number; lateMs: number }): LeaseCommand[] {
+  const table = tableOf(10)
   table.step({ type: 'settled' }, 0)
-  table.step({ type: 'join', member: 'slow', held: none(8) }, 0)
-  // Alone it is given runs of two; by a second coordinator's word it has all of them.
-  table.step({ type: 'join', member: 'slow', held: none(8), leased: [{ start: 0, end: 8 }] }, 0)
-  table.step({ type: 'landed', member: 'slow', index: 0 }, 1_000)
-  table.step({ type: 'join', member: 'idle', held: none(8) }, 1_000)
-  const commands = table.step({ type: 'ask', member: 'idle', willing: true }, 1_000)
-  t.deepEqual(commands, [
-    { type: 'revoke', member: 'slow', runs: [{ start: 4, end: 8 }] },
-    { type: 'lease', member: 'idle', runs: [{ start: 4, end: 8 }] },
+  const join = (member: string, start: number, end: number) =>
+    table.step({ type: 'join', member, held: none(10), leased: [{ start, end }] }, 0)
+  join('late', 0, 8)
+  join('quick', 8, 10)
+  for (const n of [1, 2]) table.step({ type: 'landed', member: 'quick', index: 7 + n }, n * quickMs)
+  table.step({ type: 'landed', member: 'late', index: 0 }, lateMs)
+  return table.step({ type: 'ask', member: 'quick', willing: true }, lateMs)
+}
+
+test('with nothing left to lease, half of a slow run goes to a member that has nothing to do', (t) => {
+  t.deepEqual(tail({ quickMs: 50, lateMs: 1_000 }), [
+    { type: 'revoke', member: 'late', runs: [{ start: 4, end: 8 }] },
+    { type: 'lease', member: 'quick', runs: [{ start: 4, end: 8 }] },
   ])
+})
+
+test('where all are slow, nothing is taken from anybody', (t) => {
+  t.deepEqual(tail({ quickMs: 500, lateMs: 1_000 }), [])
 })
 
 test('while upstream asks to be left alone, nothing is leased', (t) => {
   const table = tableOf(4)
   table.step({ type: 'settled' }, 0)
   table.step({ type: 'join', member: 'a', held: none(4) }, 0)
-  table.step({ type: 'ask', member: 'a', willing: true }, 0)
-  t.deepEqual(table.step({ type: 'release', member: 'a', indexes: [0], pauseMs: 2_000 }, 0), [])
+  const indexes = leasesOf(table.step({ type: 'ask', member: 'a', willing: true }, 0), 'a')
+  t.deepEqual(table.step({ type: 'release', member: 'a', indexes, pauseMs: 2_000 }, 0), [])
   t.deepEqual(table.step({ type: 'tick' }, 1_999), [])
   t.true(leasesOf(table.step({ type: 'tick' }, 2_000), 'a').length > 0)
 })
