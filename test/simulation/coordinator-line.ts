@@ -1,5 +1,5 @@
 import type { ChunkRun } from '@shoal/content'
-import type { LeaseEvent } from '../../packages/swarm/dist/coordination/lease-table.js'
+import type { LeaseEvent } from '../../packages/swarm/dist/coordination/lease-events.js'
 import { minNewsIntervalMs } from '../../packages/swarm/dist/coordination/news-interval.js'
 import type { DownloadEvent } from '../../packages/swarm/dist/download/download-events.js'
 import type { MemberEvents, SimulatedCoordinator } from './simulated-coordinator.ts'
@@ -26,6 +26,10 @@ export class CoordinatorLine implements MemberEvents {
   #flushAt = Number.POSITIVE_INFINITY
   #newsDelayMs = minNewsIntervalMs
 
+  get node(): SimulatedNode {
+    return this.#init.node
+  }
+
   constructor(world: World, init: CoordinatorLineInit) {
     this.#world = world
     this.#init = init
@@ -38,7 +42,7 @@ export class CoordinatorLine implements MemberEvents {
       if (!node.isAlive) return
       const coordinator = this.#world.coordinator()
       this.#unsent = []
-      this.#world.message(node, () =>
+      this.#world.message(coordinator.node, () =>
         coordinator.join({ name: node.name, held: node.held.clone(), leased: outstanding(), events: this }),
       )
       this.#coordinator = coordinator
@@ -99,7 +103,7 @@ export class CoordinatorLine implements MemberEvents {
       const hasVouched = this.#vouched > 0
       this.#unsent = []
       this.#vouched = 0
-      this.#world.message(this.#init.node, () => {
+      this.#world.message(coordinator.node, () => {
         coordinator.receive(events)
         if (hasVouched) coordinator.vouched()
       })

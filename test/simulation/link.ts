@@ -16,19 +16,17 @@ export class Uplink {
   readonly #flows: Flow[] = []
   #turn = 0
   #isBusy = false
+  /** When a way becomes free, if all are congested now. */
+  #wakesAt = Number.POSITIVE_INFINITY
 
   constructor(time: VirtualTime, rate: number) {
     this.#time = time
     this.rate = rate
   }
 
-  get flows(): number {
-    return this.#flows.length
-  }
-
   add(flow: Flow): void {
     this.#flows.push(flow)
-    this.pump()
+    this.#pump()
   }
 
   remove(flow: Flow): void {
@@ -39,18 +37,30 @@ export class Uplink {
   }
 
   /** Sends the next piece, if it can. */
-  pump(): void {
+  #pump(): void {
     if (this.#isBusy) return
     const count = this.#flows.length
+    let freeAt = Number.POSITIVE_INFINITY
     for (let tried = 0; tried < count; tried++) {
-      const flow = this.#flows[(this.#turn + tried) % count] as Flow
-      const congested = flow.way.find(({ isCongested }) => isCongested)
-      if (congested === undefined) {
-        this.#turn = (this.#turn + tried + 1) % count
+      const place = (this.#turn + tried) % count
+      const flow = this.#flows[place] as Flow
+      const flowFreeAt = flow.freeAt
+      if (flowFreeAt <= this.#time.now) {
+        this.#turn = (place + 1) % count
         return this.#send(flow)
       }
-      congested.wake(this)
+      freeAt = Math.min(freeAt, flowFreeAt)
     }
+    if (freeAt < this.#wakesAt) this.#wakeAt(freeAt)
+  }
+
+  #wakeAt(at: number): void {
+    this.#wakesAt = at
+    this.#time.after(at - this.#time.now, () => {
+      if (at !== this.#wakesAt) return
+      this.#wakesAt = Number.POSITIVE_INFINITY
+      this.#pump()
+    })
   }
 
   #send(flow: Flow): void {
@@ -59,82 +69,59 @@ export class Uplink {
     this.#isBusy = true
     this.#time.after(bytes / this.rate, () => {
       this.#isBusy = false
-      flow.way[0]?.enter(flow, bytes, 0)
-      this.pump()
+      flow.pass(bytes)
+      this.#pump()
     })
   }
 }
 
 /** A link that pieces pass one after the other: a node's downlink, or a line between zones. */
 export class Downlink {
-  readonly rate: number
-  readonly #time: VirtualTime
-  readonly #queue: { readonly flow: Flow; readonly bytes: number; readonly hop: number }[] = []
-  /** Those who would send to it when it is less congested. */
-  readonly #waiting = new Set<Uplink>()
-  #isBusy = false
+  readonly #rate: number
+  readonly #backlogMs: number
+  /** When what was sent to it has passed. */
+  #passedAt = 0
 
-  constructor(time: VirtualTime, rate: number) {
-    this.#time = time
-    this.rate = rate
+  constructor(rate: number) {
+    this.#rate = rate
+    this.#backlogMs = (maxBacklogPieces * pieceBytes) / rate
   }
 
-  get isCongested(): boolean {
-    return this.#queue.length >= maxBacklogPieces
+  /** When it is no longer congested. */
+  get freeAt(): number {
+    return this.#passedAt - this.#backlogMs
   }
 
-  wake(uplink: Uplink): void {
-    this.#waiting.add(uplink)
+  /** A piece comes in. Returns when it has passed. */
+  pass(bytes: number, at: number): number {
+    this.#passedAt = Math.max(at, this.#passedAt) + bytes / this.#rate
+    return this.#passedAt
   }
+}
 
-  /** A piece comes in; `hop` is this link's place on the flow's way. */
-  enter(flow: Flow, bytes: number, hop: number): void {
-    this.#queue.push({ flow, bytes, hop })
-    this.#serve()
-  }
-
-  #serve(): void {
-    if (this.#isBusy) return
-    const piece = this.#queue.shift()
-    if (piece === undefined) return
-    const { flow, bytes, hop } = piece
-    this.#isBusy = true
-    this.#time.after(bytes / this.rate, () => {
-      this.#isBusy = false
-      const next = flow.way[hop + 1]
-      if (next === undefined) flow.arrive(bytes)
-      else next.enter(flow, bytes, hop + 1)
-      this.#serve()
-      this.#wakeNext()
-    })
-    this.#wakeNext()
-  }
-
-  #wakeNext(): void {
-    if (this.isCongested) return
-    for (const uplink of this.#waiting) {
-      this.#waiting.delete(uplink)
-      uplink.pump()
-      if (this.isCongested) return
-    }
-  }
+export interface FlowInit {
+  readonly time: VirtualTime
+  readonly from: Uplink
+  /** The links behind it. */
+  readonly way: readonly Downlink[]
+  readonly bytes: number
+  /** Brings it home, in so many milliseconds. */
+  readonly deliver: (ms: number, hear: () => void) => void
+  /** All of it has left the uplink. */
+  readonly onSent?: () => void
+  /** All of it has come in. */
+  readonly onEnd: () => void
 }
 
 /** Bytes on their way from an uplink through one or more links. */
 export class Flow {
-  readonly way: readonly Downlink[]
-  readonly #from: Uplink
-  readonly #onEnd: () => void
-  readonly #bytes: number
+  readonly #init: FlowInit
   #sent = 0
-  #arrived = 0
+  #passed = 0
   #isCut = false
 
-  constructor(init: { from: Uplink; way: readonly Downlink[]; bytes: number; onEnd: () => void }) {
-    this.way = init.way
-    this.#from = init.from
-    this.#bytes = init.bytes
-    this.#onEnd = init.onEnd
+  constructor(init: FlowInit) {
+    this.#init = init
     init.from.add(this)
   }
 
@@ -143,29 +130,44 @@ export class Flow {
     return this.#sent
   }
 
-  /** Bytes that came in. */
-  get arrived(): number {
-    return this.#arrived
+  /** Bytes that are through the uplink. */
+  get passed(): number {
+    return this.#passed
   }
 
   get isSent(): boolean {
-    return this.#sent === this.#bytes
+    return this.#sent === this.#init.bytes
+  }
+
+  /** When its way is no longer congested. */
+  get freeAt(): number {
+    let latest = 0
+    for (const link of this.#init.way) latest = Math.max(latest, link.freeAt)
+    return latest
   }
 
   takePiece(): number {
-    const bytes = Math.min(pieceBytes, this.#bytes - this.#sent)
+    const bytes = Math.min(pieceBytes, this.#init.bytes - this.#sent)
     this.#sent += bytes
     return bytes
   }
 
-  arrive(bytes: number): void {
-    this.#arrived += bytes
-    if (this.#arrived === this.#bytes && !this.#isCut) this.#onEnd()
+  /** A piece has left the uplink. */
+  pass(bytes: number): void {
+    const { time, way, deliver, onSent, onEnd } = this.#init
+    let at = time.now
+    for (const link of way) at = link.pass(bytes, at)
+    this.#passed += bytes
+    if (this.#passed !== this.#init.bytes || this.#isCut) return
+    deliver(at - time.now, () => {
+      if (!this.#isCut) onEnd()
+    })
+    onSent?.()
   }
 
   /** Ends it before its time; what has left still takes its way. */
   cut(): void {
     this.#isCut = true
-    this.#from.remove(this)
+    this.#init.from.remove(this)
   }
 }

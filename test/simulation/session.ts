@@ -5,6 +5,17 @@ import type { Flow } from './link.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import type { World } from './simulated-swarm.ts'
 
+/** A chunk on its way. */
+interface Sending {
+  readonly index: number
+  readonly bytes: number
+  /** Bytes that the requester was told of as progress. */
+  noted: number
+  /** The holder has a slot for the requester again: that is said behind it. */
+  isGranted: boolean
+  flow: Flow | undefined
+}
+
 /** One node loads from another: wants, news and chunks, as on the product's exchange stream. */
 export class Session {
   readonly holder: SimulatedNode
@@ -15,9 +26,10 @@ export class Session {
   /** How much of what the holder got it has told. */
   #told: number
   #newsAt = Number.POSITIVE_INFINITY
-  #sending: { readonly flow: Flow; readonly index: number } | undefined
-  /** Of the chunk that is coming, bytes that the requester was told of as progress. */
-  #noted = 0
+  /** What is leaving the holder. */
+  #sending: Sending | undefined
+  /** What has not come in yet; the last of it, if there are several. */
+  #coming: Sending | undefined
   #ended = false
   #unsent: { wants: number[]; cancels: number[] } | undefined
 
@@ -27,21 +39,33 @@ export class Session {
     this.#requester = init.requester
     this.#told = init.holder.landed.length
     this.holder.uploads.add(this)
+    this.holder.attentive.add(this)
   }
 
   want(index: number): void {
-    this.#later().wants.push(index)
+    this.#unsentOrNew().wants.push(index)
   }
 
   cancel(index: number): void {
-    this.#later().cancels.push(index)
+    this.#unsentOrNew().cancels.push(index)
+  }
+
+  /** Sends what was asked for and cancelled at this instant, in one message. */
+  flush(): void {
+    const unsent = this.#unsent
+    this.#unsent = undefined
+    if (unsent !== undefined) this.#world.message(this.holder, () => this.#receive(unsent))
   }
 
   /** The holder has got a chunk. */
   hasNews(index?: number): void {
     if (this.#told === this.holder.landed.length) return
+    const isServed = this.#sending !== undefined || this.holder.turns.isWaiting(this)
     const isNews = index === undefined || !this.holder.knowsThatHolds(this.#requester.name, index)
-    const isIdle = isNews && this.#sending === undefined && !this.holder.turns.isWaiting(this)
+    const isIdle = isNews && !isServed
+    // For whom there is nothing to do at the next chunk: news will be told soon, or with the chunk that it is served.
+    if (isServed || isIdle) this.holder.attentive.delete(this)
+    else this.holder.attentive.add(this)
     this.#tellWithin(newsIntervalMs({ isIdle, listeners: this.holder.uploads.size }))
   }
 
@@ -60,9 +84,9 @@ export class Session {
   /** What came of a chunk since the last time shows that the holder is not silent. */
   noteProgress(): void {
     if (this.#sending === undefined) return
-    const bytes = this.#sending.flow.arrived - this.#noted
+    const bytes = (this.#sending.flow?.passed ?? 0) - this.#sending.noted
     if (bytes < 64 * 1024) return
-    this.#noted += bytes
+    this.#sending.noted += bytes
     this.#requester.dispatch({ type: 'progress', peer: this.holder.name, bytes })
   }
 
@@ -70,11 +94,12 @@ export class Session {
   end(): void {
     if (this.#ended) return
     this.#ended = true
-    this.#sending?.flow.cut()
+    this.#sending?.flow?.cut()
     const accepted = this.#wants.size + (this.#sending === undefined ? 0 : 1)
     this.#sending = undefined
-    this.#world.time.after(this.#world.scenario.latency, () => {
+    this.#world.deliver(this.holder, this.#world.scenario.latency, () => {
       this.holder.uploads.delete(this)
+      this.holder.attentive.delete(this)
       if (!this.holder.isAlive) return
       const { turns } = this.holder
       grantAll(turns.leave(this))
@@ -85,21 +110,17 @@ export class Session {
   /** The holder is gone. */
   lose(): void {
     this.#ended = true
-    this.#sending?.flow.cut()
+    this.#sending?.flow?.cut()
     this.#sending = undefined
-    this.#world.time.after(this.#world.scenario.latency, () => this.#requester.lost(this))
+    this.#world.deliver(this.#requester, this.#world.scenario.latency, () => this.#requester.lost(this))
   }
 
-  /** What is asked for at one instant travels in one message. */
-  #later(): { wants: number[]; cancels: number[] } {
-    if (this.#unsent !== undefined) return this.#unsent
-    const unsent = { wants: [] as number[], cancels: [] as number[] }
-    this.#unsent = unsent
-    this.#world.time.after(0, () => {
-      this.#unsent = undefined
-      this.#world.message(this.#requester, () => this.#receive(unsent))
-    })
-    return unsent
+  #unsentOrNew(): { wants: number[]; cancels: number[] } {
+    if (this.#unsent === undefined) {
+      this.#unsent = { wants: [], cancels: [] }
+      this.#requester.flushLater(this)
+    }
+    return this.#unsent
   }
 
   #receive({ wants, cancels }: { wants: number[]; cancels: number[] }): void {
@@ -112,7 +133,7 @@ export class Session {
       else refused.push(index)
     }
     if (refused.length > 0) {
-      this.#world.message(this.holder, () =>
+      this.#world.message(this.#requester, () =>
         this.#dispatch({ type: 'busy', peer: this.holder.name, indexes: refused }),
       )
     }
@@ -120,15 +141,20 @@ export class Session {
   }
 
   decline(): void {
-    this.#world.message(this.#requester, () => grantAll(this.holder.turns.decline(this)))
+    this.#world.message(this.holder, () => {
+      grantAll(this.holder.turns.decline(this))
+      this.hasNews()
+    })
   }
 
   /** The holder has a slot for the requester. */
   grant(): void {
+    const coming = this.#coming
     const news = this.#takeNews()
-    this.#world.message(this.holder, () => {
+    this.#world.message(this.#requester, () => {
       if (news.length > 0) this.#has(news)
-      this.#dispatch({ type: 'granted', peer: this.holder.name })
+      if (coming !== undefined && coming === this.#coming) coming.isGranted = true
+      else this.#dispatch({ type: 'granted', peer: this.holder.name })
     })
   }
 
@@ -139,26 +165,40 @@ export class Session {
     this.#wants.delete(index)
     const bytes = this.#world.layout.lengthOf(index)
     const news = this.#takeNews()
-    if (news.length > 0) this.#world.time.after(this.#world.scenario.latency, () => this.#has(news))
-    this.#noted = 0
-    const flow = this.#world.flow(this.holder, this.#requester, bytes, () => this.#sent(index, bytes))
-    this.#sending = { flow, index }
+    const waits = this.holder.turns.waitAgain(this)
+    if (news.length > 0 || waits) {
+      this.#world.deliver(this.#requester, this.#world.scenario.latency, () => {
+        if (news.length > 0) this.#has(news)
+        if (waits) this.#dispatch({ type: 'busy', peer: this.holder.name, indexes: [] })
+      })
+    }
+    const sending: Sending = { index, bytes, noted: 0, isGranted: false, flow: undefined }
+    this.#sending = sending
+    this.#coming = sending
+    sending.flow = this.#world.flow(this.holder, this.#requester, {
+      bytes,
+      onSent: () => this.#sent(sending),
+      onEnd: () => this.#arrived(sending),
+    })
   }
 
-  #sent(index: number, bytes: number): void {
+  /** A chunk has left the holder. */
+  #sent(sending: Sending): void {
     this.#sending = undefined
-    const noted = this.#noted
-    const peer = this.holder.name
-    const waits = this.holder.turns.waitAgain(this)
-    this.#world.time.after(this.#world.scenario.latency, () => {
-      if (this.#ended) return
-      if (waits) this.#dispatch({ type: 'busy', peer, indexes: [] })
-      this.#dispatch({ type: 'progress', peer, bytes: bytes - noted })
-      this.#requester.store(index, peer)
-    })
-    grantAll(this.holder.turns.done(this, uploadCost(bytes, this.#requester.sources)))
+    const { turns } = this.holder
+    grantAll(turns.done(this, uploadCost(sending.bytes, this.#requester.sources)))
     this.#sendNext()
     this.hasNews()
+  }
+
+  #arrived(sending: Sending): void {
+    if (this.#ended) return
+    if (this.#coming === sending) this.#coming = undefined
+    const { index, bytes, noted, isGranted } = sending
+    const peer = this.holder.name
+    this.#dispatch({ type: 'progress', peer, bytes: bytes - noted })
+    this.#requester.store(index, peer)
+    if (isGranted) this.#dispatch({ type: 'granted', peer })
   }
 
   #dispatch(event: DownloadEvent): void {
@@ -169,11 +209,12 @@ export class Session {
     const news = this.holder.landed.slice(this.#told)
     this.#told = this.holder.landed.length
     this.#newsAt = Number.POSITIVE_INFINITY
+    this.holder.attentive.add(this)
     return news
   }
 
   #tell(news: number[]): void {
-    this.#world.message(this.holder, () => this.#has(news))
+    this.#world.message(this.#requester, () => this.#has(news))
   }
 
   #has(indexes: number[]): void {

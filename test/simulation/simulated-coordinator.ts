@@ -1,5 +1,5 @@
 import type { ChunkRun, ChunkSet } from '@shoal/content'
-import type { LeaseEvent } from '../../packages/swarm/dist/coordination/lease-table.js'
+import type { LeaseEvent } from '../../packages/swarm/dist/coordination/lease-events.js'
 import { LeaseTable } from '../../packages/swarm/dist/coordination/lease-table.js'
 import { newsIntervalMs } from '../../packages/swarm/dist/coordination/news-interval.js'
 import type { SimulatedNode } from './simulated-node.ts'
@@ -11,6 +11,8 @@ const tickMs = 1_000
 
 /** What a member hears from its coordinator. */
 export interface MemberEvents {
+  /** Whose they are. */
+  readonly node: SimulatedNode
   onNeighbours(peers: readonly string[], complete: boolean): void
   onLeased(runs: readonly ChunkRun[]): void
   onRevoked(runs: readonly ChunkRun[]): void
@@ -21,7 +23,7 @@ export interface MemberEvents {
 /** The product's lease table on one of the nodes, at the end of simulated lines. */
 export class SimulatedCoordinator {
   readonly #world: World
-  readonly #node: SimulatedNode
+  readonly node: SimulatedNode
   readonly #table: LeaseTable
   readonly #members = new Map<string, MemberEvents>()
   /** Chunks that were vouched for and not yet told of. */
@@ -31,7 +33,7 @@ export class SimulatedCoordinator {
 
   constructor(world: World, node: SimulatedNode) {
     this.#world = world
-    this.#node = node
+    this.node = node
     this.#table = new LeaseTable({ chunkCount: world.layout.count, random: world.random })
     world.time.after(settleMs, () => this.#step({ type: 'settled' }))
   }
@@ -41,7 +43,7 @@ export class SimulatedCoordinator {
     if (this.#isDead) return events.onLost()
     this.#members.set(name, events)
     this.#tick()
-    this.#send(() => events.onNewsInterval(newsIntervalMs(this.#members.size)))
+    this.#send(events, () => events.onNewsInterval(newsIntervalMs(this.#members.size)))
     this.#step({ type: 'join', member: name, held, leased })
   }
 
@@ -61,7 +63,7 @@ export class SimulatedCoordinator {
     this.#isTelling = true
     this.#world.time.after(newsIntervalMs(this.#members.size), () => {
       this.#isTelling = false
-      for (const _ of this.#members) this.#send(() => undefined)
+      for (const member of this.#members.values()) this.#send(member, () => undefined)
     })
   }
 
@@ -87,12 +89,12 @@ export class SimulatedCoordinator {
     for (const command of this.#table.step(event, this.#world.time.now)) {
       const events = this.#members.get(command.member)
       if (events === undefined) continue
-      if (command.type === 'lease') this.#send(() => events.onLeased(command.runs))
-      else if (command.type === 'revoke') this.#send(() => events.onRevoked(command.runs))
+      if (command.type === 'lease') this.#send(events, () => events.onLeased(command.runs))
+      else if (command.type === 'revoke') this.#send(events, () => events.onRevoked(command.runs))
       else {
         const complete = new Set(command.complete)
         const others = command.peers.filter((peer) => !complete.has(peer))
-        this.#send(() => {
+        this.#send(events, () => {
           if (command.complete.length > 0) events.onNeighbours(command.complete, true)
           if (others.length > 0) events.onNeighbours(others, false)
         })
@@ -100,7 +102,7 @@ export class SimulatedCoordinator {
     }
   }
 
-  #send(deliver: () => void): void {
-    this.#world.message(this.#node, deliver)
+  #send(to: MemberEvents, hear: () => void): void {
+    this.#world.message(to.node, hear)
   }
 }

@@ -35,6 +35,8 @@ export class SimulatedNode {
   readonly turns = new UploadTurns<Session>(concurrentUploads)
   /** Those who load from it. */
   readonly uploads = new Set<Session>()
+  /** Those of them for whom a chunk that lands now changes when they hear of it. */
+  readonly attentive = new Set<Session>()
   isAlive = true
   arrivedAt: number | undefined
   completedAt: number | undefined
@@ -46,6 +48,9 @@ export class SimulatedNode {
   /** Peers with which there is a connection already. */
   readonly #connected = new Set<SimulatedNode>()
   #readingAt = 0
+  /** Sessions that have something to send. */
+  #unflushed: Session[] = []
+  #depth = 0
 
   constructor(world: World, init: SimulatedNodeInit) {
     this.#world = world
@@ -53,7 +58,7 @@ export class SimulatedNode {
     this.isSlow = init.isSlow
     this.zone = init.zone
     this.uplink = new Uplink(world.time, init.rate)
-    this.downlink = new Downlink(world.time, init.rate)
+    this.downlink = new Downlink(init.rate)
     this.held = new ChunkSet(world.layout.count)
   }
 
@@ -87,14 +92,30 @@ export class SimulatedNode {
 
   dispatch(event: DownloadEvent): void {
     if (!this.isBusy) return
-    for (const command of this.#planner?.step(event, this.#world.time.now) ?? []) this.#carryOut(command)
+    this.hear(() => {
+      for (const command of this.#planner?.step(event, this.#world.time.now) ?? []) this.#carryOut(command)
+    })
+  }
+
+  /** Takes in what came at one instant, and sends what there is to say to a peer in one message. */
+  hear(what: () => void): void {
+    this.#depth++
+    what()
+    if (--this.#depth > 0 || this.#unflushed.length === 0) return
+    const sessions = this.#unflushed
+    this.#unflushed = []
+    for (const session of sessions) session.flush()
+  }
+
+  flushLater(session: Session): void {
+    this.#unflushed.push(session)
   }
 
   /** A chunk came in. */
   store(index: number, from: string): void {
     if (!this.isBusy || !this.held.add(index)) return
     this.landed.push(index)
-    for (const session of this.uploads) session.hasNews(index)
+    for (const session of this.attentive) session.hasNews(index)
     this.#line?.landed(index, from === 'upstream')
     this.dispatch({ type: 'stored', index, from })
     const next = this.held.firstMissing(this.#readingAt)
@@ -197,8 +218,7 @@ export class SimulatedNode {
         return this.dispatch({ type: 'gone', peer })
       this.#connected.add(holder)
       holder.#connected.add(this)
-      this.#world.message(this, () => undefined)
-      this.#world.message(holder, () => undefined)
+      for (const node of [holder, this]) this.#world.message(node, () => undefined)
       const session = new Session(this.#world, { holder, requester: this })
       this.#sessions.set(peer, session)
       this.dispatch({ type: 'connected', peer, held: holder.held.clone() })

@@ -19,10 +19,16 @@ export interface World {
   node(name: string): SimulatedNode | undefined
   /** The coordinator that everybody finds: of those that live, the closest to the blob. */
   coordinator(): SimulatedCoordinator
-  /** Sends a control message. */
-  message(from: SimulatedNode, deliver: () => void): void
+  /** Sends a control message to a node. */
+  message(to: SimulatedNode, hear: () => void): void
+  /** Brings something to a node in so many milliseconds. */
+  deliver(to: SimulatedNode, ms: number, hear: () => void): void
   /** From one node to another. */
-  flow(from: SimulatedNode, to: SimulatedNode, bytes: number, onEnd: () => void): Flow
+  flow(
+    from: SimulatedNode,
+    to: SimulatedNode,
+    flow: { bytes: number; onSent: () => void; onEnd: () => void },
+  ): Flow
   /** From upstream. */
   download(to: SimulatedNode, bytes: number, onEnd: () => void): Flow
   /** So many bytes of a download came that was cut before its end. */
@@ -56,12 +62,14 @@ export class SimulatedSwarm implements World {
   readonly #done: SimulatedNode[] = []
   #upstreamBytes = 0
   #messages = 0
+  #living: number
   #lastCompletion = 0
 
   constructor(scenario: Scenario) {
     this.scenario = scenario
     this.layout = new ChunkLayout(scenario.size)
     this.random = seeded(scenario.seed)
+    this.#living = scenario.nodes
     this.#upstream = new Uplink(this.time, scenario.upstream)
     for (let n = 0; n < scenario.nodes; n++) {
       const isSlow = n < Math.round(scenario.slow * scenario.nodes)
@@ -81,7 +89,7 @@ export class SimulatedSwarm implements World {
     }
     this.time.run(
       () =>
-        this.#done.length === this.#living() ||
+        this.#done.length === this.#living ||
         this.time.now - this.#lastCompletion > maxIdleMs + this.#midway() * 20,
     )
     return this.#outcome()
@@ -101,13 +109,27 @@ export class SimulatedSwarm implements World {
     return coordinator
   }
 
-  message(_from: SimulatedNode, deliver: () => void): void {
+  message(to: SimulatedNode, hear: () => void): void {
     this.#messages++
-    this.time.after(this.scenario.latency, deliver)
+    this.deliver(to, this.scenario.latency, hear)
   }
 
-  flow(from: SimulatedNode, to: SimulatedNode, bytes: number, onEnd: () => void): Flow {
-    return new Flow({ from: from.uplink, way: this.#way(from.zone, to), bytes, onEnd })
+  deliver(to: SimulatedNode, ms: number, hear: () => void): void {
+    this.time.after(ms, () => to.hear(hear))
+  }
+
+  flow(
+    from: SimulatedNode,
+    to: SimulatedNode,
+    flow: { bytes: number; onSent: () => void; onEnd: () => void },
+  ): Flow {
+    return new Flow({
+      ...flow,
+      time: this.time,
+      from: from.uplink,
+      way: this.#way(from.zone, to),
+      deliver: (ms, hear) => this.deliver(to, ms + this.scenario.latency, hear),
+    })
   }
 
   download(to: SimulatedNode, bytes: number, onEnd: () => void): Flow {
@@ -116,7 +138,14 @@ export class SimulatedSwarm implements World {
       onEnd()
     }
     // Upstream is in the first zone.
-    return new Flow({ from: this.#upstream, way: this.#way(0, to), bytes, onEnd: counted })
+    return new Flow({
+      time: this.time,
+      from: this.#upstream,
+      way: this.#way(0, to),
+      bytes,
+      deliver: (ms, hear) => this.deliver(to, ms, hear),
+      onEnd: counted,
+    })
   }
 
   /** Bytes of a download that was cut before its end. */
@@ -134,16 +163,11 @@ export class SimulatedSwarm implements World {
     return (size / Math.min(upstream, link)) * 0.5
   }
 
-  #living(): number {
-    let count = 0
-    for (const { isAlive } of this.#nodes.values()) if (isAlive) count++
-    return count
-  }
-
   #kill(nodes: readonly SimulatedNode[]): void {
     for (const node of nodes) {
       const place = this.#done.indexOf(node)
       if (place >= 0) this.#done.splice(place, 1)
+      this.#living--
       this.#coordinators.get(node)?.die()
       node.die()
     }
@@ -153,7 +177,7 @@ export class SimulatedSwarm implements World {
     const { zoneLink } = this.scenario
     if (zoneLink === undefined || fromZone === to.zone) return [to.downlink]
     const name = `${fromZone} to ${to.zone}`
-    const link = this.#zoneLinks.get(name) ?? new Downlink(this.time, zoneLink)
+    const link = this.#zoneLinks.get(name) ?? new Downlink(zoneLink)
     this.#zoneLinks.set(name, link)
     return [link, to.downlink]
   }
@@ -163,7 +187,7 @@ export class SimulatedSwarm implements World {
     return {
       completedAt: this.#done.map(({ completedAt = 0 }) => completedAt).sort((a, b) => a - b),
       pulls,
-      survivors: this.#living(),
+      survivors: this.#living,
       upstreamBytes: this.#upstreamBytes,
       messages: this.#messages,
     }

@@ -75,8 +75,9 @@ export class ChunkLedger {
 
   /** A neighbour has the chunk now, or (-1) has it no more. */
   countHolder(index: number, change: 1 | -1): void {
-    this.#availability[index] = (this.#availability[index] ?? 0) + change
-    this.#update(index)
+    const before = this.#availability[index] ?? 0
+    this.#availability[index] = before + change
+    if (before === 0 || before + change === 0) this.#update(index)
   }
 
   /** A lively peer owes the chunk now, or (-1) owes it no more. */

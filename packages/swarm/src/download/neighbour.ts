@@ -12,8 +12,6 @@ export class Neighbour {
   lastProgress: number
   /** It stopped sending: its pending chunks may be asked of others too. */
   snubbed = false
-  /** Its slots are taken, and we wait in line for one. */
-  inLine = false
   /** It had nothing that we want at this revision of the ledger, and has got nothing since. */
   dryAt: number | undefined
   readonly #speed: SpeedMeter

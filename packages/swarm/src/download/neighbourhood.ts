@@ -23,7 +23,11 @@ const slowShare = 0.1
 export class Neighbourhood {
   readonly #ledger: ChunkLedger
   readonly #neighbours = new Map<string, Neighbour>()
-  readonly #granted = new Set<Neighbour>()
+  /** Those that are not known to serve others now. */
+  readonly #open = new Set<Neighbour>()
+  #granted: Neighbour[] = []
+  /** For each chunk that is pending, of whom it was asked. */
+  readonly #asked = new Map<number, Neighbour[]>()
   readonly #connecting = new Map<string, { readonly complete: boolean }>()
   /** Those who are said to be complete, and the others. */
   readonly #candidates = { complete: new Set<string>(), other: new Set<string>() }
@@ -52,6 +56,11 @@ export class Neighbourhood {
 
   all(): Iterable<Neighbour> {
     return this.#neighbours.values()
+  }
+
+  /** Those of whom something may be asked: we don't wait in line for them. */
+  open(): Iterable<Neighbour> {
+    return this.#open
   }
 
   get(peer: string): Neighbour | undefined {
@@ -89,7 +98,9 @@ export class Neighbourhood {
 
   connected(peer: string, held: ChunkSet, now: number): void {
     this.#connecting.delete(peer)
-    this.#neighbours.set(peer, new Neighbour(peer, held, now))
+    const neighbour = new Neighbour(peer, held, now)
+    this.#neighbours.set(peer, neighbour)
+    this.#open.add(neighbour)
     for (const index of held) this.#ledger.countHolder(index, 1)
   }
 
@@ -112,6 +123,9 @@ export class Neighbourhood {
 
   ask(neighbour: Neighbour, index: number, now: number): void {
     neighbour.ask(index, now)
+    const asked = this.#asked.get(index)
+    if (asked === undefined) this.#asked.set(index, [neighbour])
+    else if (!asked.includes(neighbour)) asked.push(neighbour)
     if (neighbour.snubbed) return
     this.#pending++
     this.#ledger.countOwed(index, 1)
@@ -128,21 +142,22 @@ export class Neighbourhood {
   busy(peer: string, indexes: readonly number[]): void {
     const neighbour = this.#neighbours.get(peer)
     if (neighbour === undefined) return
-    neighbour.inLine = true
+    this.#open.delete(neighbour)
     for (const index of indexes) this.#settle(neighbour, index)
   }
 
   granted(peer: string): void {
     const neighbour = this.#neighbours.get(peer)
     if (neighbour === undefined) return
-    neighbour.inLine = false
-    this.#granted.add(neighbour)
+    this.#open.add(neighbour)
+    if (!this.#granted.includes(neighbour)) this.#granted.push(neighbour)
   }
 
   /** Those who have a slot for us: it is used now, or declined. */
-  takeGranted(): Neighbour[] {
-    const granted = [...this.#granted]
-    this.#granted.clear()
+  takeGranted(): readonly Neighbour[] {
+    if (this.#granted.length === 0) return this.#granted
+    const granted = this.#granted
+    this.#granted = []
     return granted
   }
 
@@ -161,13 +176,16 @@ export class Neighbourhood {
     for (const index of [...neighbour.pending.keys()]) this.#settle(neighbour, index)
     for (const index of neighbour.held) this.#ledger.countHolder(index, -1)
     this.#neighbours.delete(peer)
-    this.#granted.delete(neighbour)
+    this.#open.delete(neighbour)
+    this.#granted = this.#granted.filter((other) => other !== neighbour)
   }
 
   /** A chunk is here: whoever else was asked for it need not send it. */
   stored(index: number, from: string, now: number): DownloadCommand[] {
+    const asked = this.#asked.get(index)
+    if (asked === undefined) return []
     const commands: DownloadCommand[] = []
-    for (const neighbour of this.#neighbours.values()) {
+    for (const neighbour of [...asked]) {
       const askedAt = this.#settle(neighbour, index)
       if (askedAt === undefined) continue
       if (neighbour.peer === from) this.#responseMs += responseGain * (now - askedAt - this.#responseMs)
@@ -235,10 +253,18 @@ export class Neighbourhood {
     const askedAt = neighbour.pending.get(index)
     if (askedAt === undefined) return undefined
     neighbour.pending.delete(index)
+    this.#forget(neighbour, index)
     if (!neighbour.snubbed) {
       this.#pending--
       this.#ledger.countOwed(index, -1)
     }
     return askedAt
+  }
+
+  #forget(neighbour: Neighbour, index: number): void {
+    const asked = this.#asked.get(index) ?? []
+    const place = asked.indexOf(neighbour)
+    if (place >= 0) asked.splice(place, 1)
+    if (asked.length === 0) this.#asked.delete(index)
   }
 }

@@ -47,10 +47,13 @@ export class RequestPlan {
 
   /** What to ask for now; `readingAt` is the first chunk that a client waits for. */
   request(readingAt: number, now: number): DownloadCommand[] {
+    const granted = this.#neighbours.takeGranted()
+    const missing = this.#layout.count - this.#ledger.held.size
+    let room = this.#room()
+    if (room <= 0 && granted.length === 0 && missing > endgameChunks) return []
     const commands: DownloadCommand[] = []
     const windowStart = this.#ledger.held.firstMissing(readingAt)
-    let room = this.#room()
-    for (const neighbour of this.#neighbours.takeGranted()) {
+    for (const neighbour of granted) {
       const index = room > 0 ? (this.#pick(neighbour, windowStart) ?? this.#lastChunk(neighbour)) : undefined
       if (index === undefined) {
         commands.push({ type: 'decline', peer: neighbour.peer })
@@ -70,7 +73,6 @@ export class RequestPlan {
       room--
       commands.push(this.#ask(neighbour, index, now))
     }
-    const missing = this.#layout.count - this.#ledger.held.size
     if (missing <= endgameChunks) commands.push(...this.#askAgain(now))
     return commands
   }
@@ -103,8 +105,8 @@ export class RequestPlan {
     const depth = this.#pipelineDepth()
     let best: Neighbour | undefined
     let bestWait = Number.POSITIVE_INFINITY
-    for (const neighbour of this.#neighbours.all()) {
-      if (neighbour.inLine || neighbour.dryAt === wantedRevision) continue
+    for (const neighbour of this.#neighbours.open()) {
+      if (neighbour.dryAt === wantedRevision) continue
       if (neighbour.pending.size >= (neighbour.snubbed ? 1 : depth)) continue
       const wait = neighbour.expectedWait(chunkLength)
       if (wait >= bestWait) continue
@@ -129,8 +131,8 @@ export class RequestPlan {
   #askAgain(now: number): DownloadCommand[] {
     const depth = this.#pipelineDepth()
     const commands: DownloadCommand[] = []
-    for (const neighbour of this.#neighbours.all()) {
-      if (neighbour.snubbed || neighbour.inLine || neighbour.pending.size >= depth) continue
+    for (const neighbour of this.#neighbours.open()) {
+      if (neighbour.snubbed || neighbour.pending.size >= depth) continue
       const index = this.#lastChunk(neighbour)
       if (index !== undefined) commands.push(this.#ask(neighbour, index, now))
     }

@@ -1,5 +1,5 @@
 /** News for a peer that has nothing to ask of us gather for so long: what lands together is told together. */
-const idleIntervalMs = 5
+const idleIntervalMs = 20
 /**
  * News for others wait for the next grant or chunk to travel with; each message of their own costs both ends 0.15 ms of
  * CPU. At the latest they come after this time, longer the more listen: 50 messages a second at the most.

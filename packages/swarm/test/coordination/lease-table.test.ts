@@ -1,7 +1,8 @@
 import { ChunkSet } from '@shoal/content'
 import test from 'ava'
 import fc from 'fast-check'
-import { type LeaseCommand, LeaseTable } from '../../dist/coordination/lease-table.js'
+import type { LeaseCommand } from '../../dist/coordination/lease-events.js'
+import { LeaseTable } from '../../dist/coordination/lease-table.js'
 
 const none = (count: number) => new ChunkSet(count)
 
