@@ -2,8 +2,21 @@ import { boundOf } from './bound.ts'
 import type { Scenario } from './scenario.ts'
 import type { Outcome } from './simulated-swarm.ts'
 
+/** A run in figures. Times in seconds, or as multiples of the bound. */
+export interface Figures {
+  readonly nodes: number
+  readonly copies: number
+  readonly lastOverBound: number
+  readonly medianOverBound: number
+  readonly messagesPerNode: number
+  readonly completed: number
+  readonly survivors: number
+  readonly boundSeconds: number
+  readonly lastSeconds: number
+}
+
 /** What the simulator says of a run, for people and for programs. */
-export function reportOf(scenario: Scenario, outcome: Outcome): { text: string; json: object } {
+export function reportOf(scenario: Scenario, outcome: Outcome): { text: string; json: Figures } {
   const bound = boundOf(scenario)
   const { completedAt, upstreamBytes, messages, survivors } = outcome
   const last = completedAt.at(-1) ?? Number.NaN
