@@ -2,7 +2,7 @@ import { streamPair } from '@libp2p/utils'
 import type { Discovery } from '../dist/discovery/discovery.js'
 import type { MessageStream as MessageStreamType } from '../dist/host/message-stream.js'
 import { MessageStream } from '../dist/host/message-stream.js'
-import type { OpenOptions, StreamHandler, SwarmHost } from '../dist/host/swarm-host.js'
+import type { OpenOptions, PeerListener, StreamHandler, SwarmHost } from '../dist/host/swarm-host.js'
 
 /** Two hosts' worth of streams without a network: what `open` opens, the handler of the same protocol gets. */
 export class StreamPairHost implements SwarmHost {
@@ -50,7 +50,7 @@ export class StreamPairHost implements SwarmHost {
   async closestPeers(): Promise<string[]> {
     return [this.peer]
   }
-  onPeerRoutable(): () => void {
+  onPeerRoutable(_listener: PeerListener): () => void {
     return () => undefined
   }
   onPeerConnected(): () => void {

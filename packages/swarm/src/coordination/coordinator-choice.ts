@@ -7,8 +7,7 @@ import { coordinationProtocol, maxCoordinationMessageBytes } from './coordinatio
 const coordinatorsTried = 3
 /** A coordinator that takes longer to answer is passed over: it hangs, as a node that is only busy does not. */
 const openTimeoutMs = 3_000
-/** How long a peer that did not answer is passed over. Whoever joined a farther one meanwhile looks again then. */
-const passOverMs = 5_000
+const defaultPassOverMs = 5_000
 const settleMs = 100
 
 export interface CoordinatorChoiceInit {
@@ -17,6 +16,11 @@ export interface CoordinatorChoiceInit {
   readonly current: () => string | undefined
   /** A closer peer than the one that we are joined to has come, and answers. */
   readonly onCloser: () => void
+  /**
+   * How long a peer that did not answer is passed over, in milliseconds. Whoever joined a farther one meanwhile looks again
+   * then. @default 5000
+   */
+  readonly passOverMs?: number
   /** Something failed that the choice gets over by itself. */
   readonly onTrouble: (error: Error) => void
 }
@@ -75,8 +79,9 @@ export class CoordinatorChoice {
   /** The peer does not answer, or will not have us: the next closest is chosen for a while. */
   passOver(peer: string): void {
     if (this.#stopped.signal.aborted) return
+    const { passOverMs = defaultPassOverMs } = this.#init
     this.#unreachable.set(peer, performance.now() + passOverMs)
-    this.#reviewIn(passOverMs)
+    this.#reviewIn(passOverMs + settleMs)
   }
 
   #reviewIn(ms: number): void {

@@ -21,6 +21,7 @@ export class ChunkLedger {
   readonly #upstream: Uint8Array
   readonly #isOrphan: Uint8Array
   #orphans = 0
+  #pending = 0
   #wantedRevision = 0
 
   /** `held` belongs to the ledger from now on. */
@@ -59,6 +60,11 @@ export class ChunkLedger {
     return this.#availability[index] ?? 0
   }
 
+  /** Missing chunks that lively peers were asked for. One that was asked of two counts once. */
+  get pending(): number {
+    return this.#pending
+  }
+
   /** How many lively peers were asked for the chunk and have not sent it yet. */
   owed(index: number): number {
     return this.#owed[index] ?? 0
@@ -82,7 +88,10 @@ export class ChunkLedger {
 
   /** A lively peer owes the chunk now, or (-1) owes it no more. */
   countOwed(index: number, change: 1 | -1): void {
-    this.#owed[index] = (this.#owed[index] ?? 0) + change
+    const before = this.#owed[index] ?? 0
+    this.#owed[index] = before + change
+    if (before === 0) this.#pending++
+    else if (before + change === 0) this.#pending--
     this.#update(index)
   }
 

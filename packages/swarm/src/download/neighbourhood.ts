@@ -34,8 +34,6 @@ export class Neighbourhood {
   /** Peers that were left; they are not asked again. */
   readonly #left = new Set<string>()
   #responseMs = 0
-  /** Chunks asked of lively peers and not here yet. */
-  #pending = 0
 
   constructor(ledger: ChunkLedger) {
     this.#ledger = ledger
@@ -47,11 +45,6 @@ export class Neighbourhood {
 
   get isConnecting(): boolean {
     return this.#connecting.size > 0
-  }
-
-  /** Chunks asked of lively peers and not here yet. */
-  get pending(): number {
-    return this.#pending
   }
 
   all(): Iterable<Neighbour> {
@@ -127,7 +120,6 @@ export class Neighbourhood {
     if (asked === undefined) this.#asked.set(index, [neighbour])
     else if (!asked.includes(neighbour)) asked.push(neighbour)
     if (neighbour.snubbed) return
-    this.#pending++
     this.#ledger.countOwed(index, 1)
   }
 
@@ -244,7 +236,6 @@ export class Neighbourhood {
   #setSnubbed(neighbour: Neighbour, snubbed: boolean): void {
     neighbour.snubbed = snubbed
     const change = snubbed ? -1 : 1
-    this.#pending += change * neighbour.pending.size
     for (const index of neighbour.pending.keys()) this.#ledger.countOwed(index, change)
   }
 
@@ -254,10 +245,7 @@ export class Neighbourhood {
     if (askedAt === undefined) return undefined
     neighbour.pending.delete(index)
     this.#forget(neighbour, index)
-    if (!neighbour.snubbed) {
-      this.#pending--
-      this.#ledger.countOwed(index, -1)
-    }
+    if (!neighbour.snubbed) this.#ledger.countOwed(index, -1)
     return askedAt
   }
 

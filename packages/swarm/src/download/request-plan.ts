@@ -84,7 +84,7 @@ export class RequestPlan {
 
   /** How many more chunks to ask for; what silent peers owe does not count. */
   #room(): number {
-    return this.#pendingAimedAt() - this.#neighbours.pending
+    return this.#pendingAimedAt() - this.#ledger.pending
   }
 
   #pendingAimedAt(): number {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { ChunkSet, digestFromHash } from '@shoal/content'
 import test from 'ava'
 import fc from 'fast-check'
@@ -57,6 +58,25 @@ test('a lease comes back when its member closes the stream', async (t) => {
   stream.abort(new Error('died'))
   t.deepEqual((await leased.promise).lease, [{ start: 0, end: 1 }])
   membership.leave()
+})
+
+test('a swarm that goes on under a new coordinator leases nothing before its members have come over', async (t) => {
+  const { served } = await coordinator(t)
+  const leases: unknown[] = []
+  const comeOver = (member: string, held: number[]) => {
+    const join = { digest, addresses: [], leased: [], size: BigInt(size) }
+    const membership = served.join(
+      member,
+      { ...join, chunks: ChunkSet.of(4, held).encode() },
+      ({ lease }) => void leases.push(...lease),
+    )
+    membership.receive({ landed: [], release: [], willing: true })
+  }
+  comeOver('first', [0])
+  await delay(300)
+  comeOver('second', [1, 2])
+  await delay(1_000)
+  t.deepEqual(leases, [{ start: 3, end: 4 }])
 })
 
 test('a member with another size for the blob is refused with the reason', async (t) => {

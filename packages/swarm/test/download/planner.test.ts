@@ -107,6 +107,31 @@ test('a slot that is of no use is declined', (t) => {
   t.deepEqual(planner.step({ type: 'granted', peer: 'a' }, 0), [{ type: 'decline', peer: 'a' }])
 })
 
+test('places are kept for complete peers', (t) => {
+  const planner = plannerFor(8)
+  const strangers = Array.from({ length: 60 }, (_, n) => `part${n}`)
+  t.is(commandsOf(planner.step({ type: 'found', peers: strangers }, 0), 'connect').length, 40)
+  const seeds = Array.from({ length: 12 }, (_, n) => `seed${n}`)
+  const found = planner.step({ type: 'found', peers: seeds, complete: true }, 0)
+  t.deepEqual(
+    commandsOf(found, 'connect').map(({ peer }) => peer),
+    seeds.slice(0, 8),
+  )
+})
+
+test('a peer that is ten times slower than the others makes room for one that waits for its place', (t) => {
+  const planner = plannerFor(1_000)
+  const peers = Array.from({ length: 41 }, (_, n) => `peer${n}`)
+  planner.step({ type: 'found', peers }, 0)
+  for (const [n, peer] of peers.slice(0, 40).entries()) {
+    planner.step({ type: 'connected', peer, held: ChunkSet.of(1_000, [n]) }, 0)
+    planner.step({ type: 'progress', peer, bytes: n === 3 ? 1_000 : 100_000 }, 200)
+  }
+  const commands = planner.step({ type: 'tick' }, 250)
+  t.deepEqual(commandsOf(commands, 'disconnect'), [{ type: 'disconnect', peer: 'peer3', reason: 'slow' }])
+  t.deepEqual(commandsOf(commands, 'connect'), [{ type: 'connect', peer: 'peer40' }])
+})
+
 test('an upstream that says when to come back is asked no sooner, and the others are told', (t) => {
   const planner = plannerFor(8)
   planner.step({ type: 'leased', runs: [{ start: 0, end: 2 }] }, 0)

@@ -27,12 +27,24 @@ interface VirtualPeer {
   /** It dies after so many chunks. */
   lifetime: number
   readonly silent: boolean
+  /** What it sends can't be trusted. */
+  readonly lying: boolean
+  /** How often its slots are taken, 0 to 1. */
+  readonly busyness: number
   connected: boolean
+  /** What it was asked for and has not sent. */
+  readonly owes: Set<number>
+  /** The download waits in line for it. */
+  hasLine: boolean
 }
 
+/** So many chunks are asked for at least, when there are peers to ask. */
+const minPendingChunks = 6
+
 /**
- * A planner in a world of virtual time: peers that hold parts, answer late, fall silent, refuse or die, and an upstream
- * that works, is flaky or down. Throws when the planner asks for what it must not ask for.
+ * A planner in a world of virtual time: peers that hold parts, get more, answer late, are busy, fall silent, lie or die, and
+ * an upstream that works, is flaky or down. Throws when the planner asks for what it must not ask for, or leaves somebody
+ * idle who has what is missing.
  */
 export class VirtualSwarm {
   readonly #init: VirtualSwarmInit
@@ -55,7 +67,16 @@ export class VirtualSwarm {
       const share = this.#random()
       for (let index = 0; index < init.chunks; index++) if (this.#random() < share) held.add(index)
       const lifetime = this.#random() < 0.3 ? Math.floor(this.#random() * 20) : Number.POSITIVE_INFINITY
-      this.#peers.set(`peer${n}`, { held, lifetime, silent: this.#random() < 0.2, connected: false })
+      this.#peers.set(`peer${n}`, {
+        held,
+        lifetime,
+        silent: this.#random() < 0.2,
+        lying: this.#random() < 0.15,
+        busyness: this.#random() < 0.5 ? 0 : this.#random() * 0.8,
+        connected: false,
+        owes: new Set(),
+        hasLine: false,
+      })
     }
   }
 
@@ -63,7 +84,7 @@ export class VirtualSwarm {
   get canComplete(): boolean {
     if (this.#init.upstream !== 'down') return true
     const reliable = [...this.#peers.values()].filter(
-      (peer) => !peer.silent && peer.lifetime > this.#init.chunks * 20,
+      (peer) => !peer.silent && !peer.lying && peer.lifetime > this.#init.chunks * 20,
     )
     for (let index = 0; index < this.#init.chunks; index++) {
       if (!this.#held.has(index) && !reliable.some((peer) => peer.held.has(index))) return false
@@ -81,7 +102,9 @@ export class VirtualSwarm {
       if (next === undefined) throw new Error('the download neither completed nor failed')
       this.#now = next.at
       const event = typeof next.event === 'function' ? next.event() : next.event
-      if (event !== undefined) for (const command of this.#planner.step(event, this.#now)) this.#obey(command)
+      if (event === undefined) continue
+      for (const command of this.#planner.step(event, this.#now)) this.#obey(command)
+      if (event.type !== 'progress') this.#checkNobodyIsIdle()
     }
     return this.#outcome
   }
@@ -114,6 +137,8 @@ export class VirtualSwarm {
         this.#later(this.#delay(100), { type: 'searched' })
         break
       case 'cancel':
+        this.#peers.get(command.peer)?.owes.delete(command.index)
+        break
       case 'decline':
       case 'claim':
       case 'cut':
@@ -136,17 +161,64 @@ export class VirtualSwarm {
     if (peer === undefined) return
     if (this.#held.has(index)) throw new Error(`asked ${name} for chunk ${index}, which is here`)
     if (!peer.held.has(index)) throw new Error(`asked ${name} for chunk ${index}, which it does not have`)
+    if (peer.hasLine) throw new Error(`asked ${name} for chunk ${index} while waiting in line`)
+    peer.owes.add(index)
     if (peer.silent) return
+    if (this.#random() < peer.busyness) return this.#refuse(name, peer, index)
     this.#later(this.#delay(200), () => {
-      if (!this.#peers.has(name)) return undefined
+      if (!this.#peers.has(name) || !peer.owes.delete(index)) return undefined
       if (peer.lifetime-- <= 0) {
         this.#peers.delete(name)
         return { type: 'gone', peer: name }
       }
       if (this.#held.has(index)) return undefined
+      if (peer.lying) {
+        peer.held.delete(index)
+        return { type: 'distrusted', peer: name, index, fetchUpstream: this.#random() < 0.5 }
+      }
       this.#held.add(index)
       return { type: 'stored', index, from: name }
     })
+    this.#grow(name, peer)
+  }
+
+  /** Its slots are taken; some time later it has one. */
+  #refuse(name: string, peer: VirtualPeer, index: number): void {
+    this.#later(this.#delay(5), () => {
+      if (!this.#peers.has(name)) return undefined
+      peer.owes.delete(index)
+      peer.hasLine = true
+      this.#later(this.#delay(300), () => {
+        peer.hasLine = false
+        return this.#peers.has(name) ? { type: 'granted', peer: name } : undefined
+      })
+      return { type: 'busy', peer: name, indexes: [index] }
+    })
+  }
+
+  /** Meanwhile it got a chunk from elsewhere. */
+  #grow(name: string, peer: VirtualPeer): void {
+    const index = Math.floor(this.#random() * this.#init.chunks)
+    if (peer.lying) return
+    this.#later(this.#delay(100), () => {
+      if (!this.#peers.has(name)) return undefined
+      peer.held.add(index)
+      return { type: 'has', peer: name, indexes: [index] }
+    })
+  }
+
+  /** Whoever has a missing chunk that comes from nowhere is asked, unless enough is on its way or it is busy. */
+  #checkNobodyIsIdle(): void {
+    if (this.#outcome !== undefined) return
+    const owed = new Set([...this.#peers.values()].flatMap(({ owes }) => [...owes]))
+    if (owed.size >= minPendingChunks) return
+    for (const [name, { connected, hasLine, owes, held, lying }] of this.#peers) {
+      if (!connected || hasLine || lying || owes.size > 0) continue
+      for (const index of held) {
+        if (this.#held.has(index) || owed.has(index) || this.#planner.isFetching(index)) continue
+        throw new Error(`${name} is not asked for chunk ${index}, which nobody else sends`)
+      }
+    }
   }
 
   #fetch(run: ChunkRun): void {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { UploadTurns } from '../../dist/exchange/upload-turns.js'
+import { UploadTurns, uploadCost } from '../../dist/exchange/upload-turns.js'
 
 interface Client {
   readonly name: string
@@ -33,6 +33,31 @@ test('of those in line the one that was served least comes first', (t) => {
   turns.want(a)
   turns.want(b)
   t.deepEqual(turns.done(c, 1), [b])
+})
+
+test('who has few sources is served more often than who has many', (t) => {
+  const turns = new UploadTurns<Client>(1)
+  const sources = new Map([
+    [a, 20],
+    [b, 5],
+  ])
+  const served = new Map([
+    [a, 0],
+    [b, 0],
+  ])
+  turns.want(a)
+  turns.want(b)
+  let client = a
+  for (let chunk = 0; chunk < 100; chunk++) {
+    served.set(client, (served.get(client) ?? 0) + 1)
+    turns.waitAgain(client)
+    const [next] = turns.done(client, uploadCost(1_000, sources.get(client) ?? 0))
+    if (next === undefined) return t.fail('nobody was granted the slot')
+    t.true(turns.want(next))
+    client = next
+  }
+  t.is(served.get(a), 20)
+  t.is(served.get(b), 80)
 })
 
 test('a grant that is declined, or whose client leaves, goes to the next in line', (t) => {
