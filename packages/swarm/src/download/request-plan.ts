@@ -49,20 +49,19 @@ export class RequestPlan {
   request(readingAt: number, now: number): DownloadCommand[] {
     const granted = this.#neighbours.takeGranted()
     const missing = this.#layout.count - this.#ledger.held.size
-    let room = this.#room()
-    if (room <= 0 && granted.length === 0 && missing > endgameChunks) return []
+    if (this.#room() <= 0 && granted.length === 0 && missing > endgameChunks) return []
     const commands: DownloadCommand[] = []
     const windowStart = this.#ledger.held.firstMissing(readingAt)
     for (const neighbour of granted) {
-      const index = room > 0 ? (this.#pick(neighbour, windowStart) ?? this.#lastChunk(neighbour)) : undefined
+      const hasRoom = this.#room() > 0
+      const index = hasRoom ? (this.#pick(neighbour, windowStart) ?? this.#lastChunk(neighbour)) : undefined
       if (index === undefined) {
         commands.push({ type: 'decline', peer: neighbour.peer })
         continue
       }
-      room--
       commands.push(this.#ask(neighbour, index, now))
     }
-    while (room > 0) {
+    while (this.#room() > 0) {
       const neighbour = this.#nextInTurn()
       if (neighbour === undefined) break
       const index = this.#pick(neighbour, windowStart)
@@ -70,7 +69,6 @@ export class RequestPlan {
         neighbour.dryAt = this.#ledger.wantedRevision
         continue
       }
-      room--
       commands.push(this.#ask(neighbour, index, now))
     }
     if (missing <= endgameChunks) commands.push(...this.#askAgain(now))
