@@ -26,6 +26,7 @@ export class Session {
   /** How much of what the holder got it has told. */
   #told: number
   #newsAt = Number.POSITIVE_INFINITY
+  #timerAt = Number.POSITIVE_INFINITY
   /** What is leaving the holder. */
   #sending: Sending | undefined
   /** What has not come in yet; the last of it, if there are several. */
@@ -70,12 +71,21 @@ export class Session {
   }
 
   #tellWithin(ms: number): void {
-    const { time } = this.#world
-    const at = time.now + ms
+    const at = this.#world.time.now + ms
     if (at >= this.#newsAt) return
     this.#newsAt = at
-    time.after(ms, () => {
-      if (this.#ended || at !== this.#newsAt) return
+    if (at < this.#timerAt) this.#setTimer(at)
+  }
+
+  /** A timer that has become too early waits on when it fires: most news travel with something else before. */
+  #setTimer(at: number): void {
+    const { time } = this.#world
+    this.#timerAt = at
+    time.after(at - time.now, () => {
+      if (at !== this.#timerAt) return
+      this.#timerAt = Number.POSITIVE_INFINITY
+      if (this.#ended || !Number.isFinite(this.#newsAt)) return
+      if (this.#newsAt > time.now) return this.#setTimer(this.#newsAt)
       const news = this.#takeNews()
       if (news.length > 0) this.#tell(news)
     })
