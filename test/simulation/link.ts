@@ -1,7 +1,5 @@
 import type { VirtualTime } from './virtual-time.ts'
 
-/** What is sent at a time: small beside a chunk, so that flows share a link as TCP connections do. */
-const pieceBytes = 512 * 1024
 /** So many pieces wait in front of a link; then those who would send to it send to others first. */
 const maxBacklogPieces = 2
 
@@ -82,7 +80,7 @@ export class Downlink {
   /** When what was sent to it has passed. */
   #passedAt = 0
 
-  constructor(rate: number) {
+  constructor(rate: number, pieceBytes: number) {
     this.#rate = rate
     this.#backlogMs = (maxBacklogPieces * pieceBytes) / rate
   }
@@ -105,6 +103,8 @@ export interface FlowInit {
   /** The links behind it. */
   readonly way: readonly Downlink[]
   readonly bytes: number
+  /** What is sent at a time. */
+  readonly pieceBytes: number
   /** Brings it home, in so many milliseconds. */
   readonly deliver: (ms: number, hear: () => void) => void
   /** All of it has left the uplink. */
@@ -147,7 +147,7 @@ export class Flow {
   }
 
   takePiece(): number {
-    const bytes = Math.min(pieceBytes, this.#init.bytes - this.#sent)
+    const bytes = Math.min(this.#init.pieceBytes, this.#init.bytes - this.#sent)
     this.#sent += bytes
     return bytes
   }

@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util'
 export interface Scenario {
   readonly nodes: number
   readonly size: number
+  /** Length of a chunk; as the product cuts if undefined. */
+  readonly chunk: number | undefined
   readonly upstream: number
   readonly link: number
   /** One way, between any two. */
@@ -32,6 +34,7 @@ export const usage = `npm run simulate -- [options]
 
   --nodes <n>            nodes that pull one layer               [1000]
   --size <bytes>         of the layer: 1GiB, 100MB               [1GiB]
+  --chunk <bytes>        length of a chunk                       [as the product cuts]
   --upstream <rate>      of the registry: 1gbit, 200mbit         [1gbit]
   --link <rate>          of each node, both ways                 [1gbit]
   --latency <time>       between nodes, one way                  [0.25ms]
@@ -54,6 +57,7 @@ export function parseOptions(args: readonly string[]): SimulateOptions {
     options: {
       nodes: text('1000'),
       size: text('1GiB'),
+      chunk: { type: 'string' },
       upstream: text('1gbit'),
       link: text('1gbit'),
       latency: text('0.25ms'),
@@ -71,6 +75,7 @@ export function parseOptions(args: readonly string[]): SimulateOptions {
   const scenario: Scenario = {
     nodes: count('nodes', values.nodes, 100_000),
     size: quantity('size', values.size, bytesIn),
+    chunk: values.chunk === undefined ? undefined : quantity('chunk', values.chunk, bytesIn),
     upstream: quantity('upstream', values.upstream, ratesIn),
     link: quantity('link', values.link, ratesIn),
     latency: quantity('latency', values.latency, timesIn),

@@ -58,7 +58,7 @@ export class SimulatedNode {
     this.isSlow = init.isSlow
     this.zone = init.zone
     this.uplink = new Uplink(world.time, init.rate)
-    this.downlink = new Downlink(init.rate)
+    this.downlink = new Downlink(init.rate, world.pieceBytes)
     this.held = new ChunkSet(world.layout.count)
   }
 

@@ -30,6 +30,12 @@ test('when a tenth of the nodes dies midway, the others complete', (t) => {
   t.is(outcome.completedAt.length, 27)
 })
 
+test('longer chunks take a swarm longer', (t) => {
+  const last = (...args: string[]) =>
+    simulate('--nodes', '16', '--size', '64MiB', ...args).outcome.completedAt.at(-1)
+  t.true((last('--chunk', '4MiB') ?? 0) > (last() ?? 0))
+})
+
 test('the plot is one SVG document', (t) => {
   const { scenario, outcome } = simulate('--nodes', '4', '--size', '10MB')
   t.regex(plotOf(scenario, outcome), /^<svg [^>]*>[\s\S]*<\/svg>\n$/)
@@ -39,6 +45,7 @@ for (const args of [
   ['--nodes', '0'],
   ['--size', '1'],
   ['--link', 'fast'],
+  ['--chunk', 'whole'],
   ['--kill', '1'],
 ]) {
   test(`${args.join(' ')} is refused by name`, (t) => {

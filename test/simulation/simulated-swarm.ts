@@ -1,4 +1,5 @@
 import { ChunkLayout } from '@shoal/content'
+import { CoarseLayout } from './coarse-layout.ts'
 import { Downlink, Flow, Uplink } from './link.ts'
 import type { Scenario } from './scenario.ts'
 import { SimulatedCoordinator } from './simulated-coordinator.ts'
@@ -8,12 +9,15 @@ import { VirtualTime } from './virtual-time.ts'
 /** A swarm that makes no progress for so long has hung. */
 const maxIdleMs = 120_000
 const slowFactor = 0.1
+const minPieceBytes = 512 * 1024
 
 /** What nodes need of the world around them. */
 export interface World {
   readonly time: VirtualTime
   readonly scenario: Scenario
   readonly layout: ChunkLayout
+  /** What is sent at a time: small beside a chunk, so that flows share a link as TCP connections do. */
+  readonly pieceBytes: number
   /** 0 to 1, by the seed. */
   readonly random: () => number
   node(name: string): SimulatedNode | undefined
@@ -52,6 +56,7 @@ export class SimulatedSwarm implements World {
   readonly time = new VirtualTime()
   readonly scenario: Scenario
   readonly layout: ChunkLayout
+  readonly pieceBytes: number
   readonly random: () => number
   readonly #nodes = new Map<string, SimulatedNode>()
   /** All nodes, the closest to the blob first. */
@@ -67,7 +72,9 @@ export class SimulatedSwarm implements World {
 
   constructor(scenario: Scenario) {
     this.scenario = scenario
-    this.layout = new ChunkLayout(scenario.size)
+    const { size, chunk } = scenario
+    this.layout = chunk === undefined ? new ChunkLayout(size) : new CoarseLayout(size, chunk)
+    this.pieceBytes = Math.max(minPieceBytes, this.layout.chunkLength / 2)
     this.random = seeded(scenario.seed)
     this.#living = scenario.nodes
     this.#upstream = new Uplink(this.time, scenario.upstream)
@@ -126,6 +133,7 @@ export class SimulatedSwarm implements World {
     return new Flow({
       ...flow,
       time: this.time,
+      pieceBytes: this.pieceBytes,
       from: from.uplink,
       way: this.#way(from.zone, to),
       deliver: (ms, hear) => this.deliver(to, ms + this.scenario.latency, hear),
@@ -140,6 +148,7 @@ export class SimulatedSwarm implements World {
     // Upstream is in the first zone.
     return new Flow({
       time: this.time,
+      pieceBytes: this.pieceBytes,
       from: this.#upstream,
       way: this.#way(0, to),
       bytes,
@@ -177,7 +186,7 @@ export class SimulatedSwarm implements World {
     const { zoneLink } = this.scenario
     if (zoneLink === undefined || fromZone === to.zone) return [to.downlink]
     const name = `${fromZone} to ${to.zone}`
-    const link = this.#zoneLinks.get(name) ?? new Downlink(zoneLink)
+    const link = this.#zoneLinks.get(name) ?? new Downlink(zoneLink, this.pieceBytes)
     this.#zoneLinks.set(name, link)
     return [link, to.downlink]
   }
