@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { pureJsCrypto } from '@chainsafe/libp2p-noise'
 import test from 'ava'
 import { Uint8ArrayList } from 'uint8arraylist'
-import { createNoiseCrypto } from '../../dist/host/noise-crypto.js'
+import { createNoiseCrypto } from '../../dist/noise/noise-crypto.js'
 
 const ours = createNoiseCrypto()
 const key = randomBytes(32)
