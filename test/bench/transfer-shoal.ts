@@ -1,4 +1,5 @@
 import { parseClusterSecret } from '../../packages/swarm/dist/host/cluster-secret.js'
+import type { MessageStream } from '../../packages/swarm/dist/host/message-stream.js'
 import { createSwarmHost } from '../../packages/swarm/dist/host/swarm-host.js'
 import { type Contender, chunkBytes } from './transfer-contender.ts'
 
@@ -23,10 +24,7 @@ export const shoal: Contender = {
   },
 
   async receive(address, meter) {
-    const peer = address.slice(address.lastIndexOf('/') + 1)
-    const host = await createSwarmHost({ listen: [], clusterSecret })
-    await host.learnAddresses(peer, [address])
-    const stream = await host.open(peer, protocol)
+    const stream = await connectToSender(address)
     meter.start()
     const body = Buffer.allocUnsafeSlow(chunkBytes)
     let received = 0
@@ -37,4 +35,12 @@ export const shoal: Contender = {
     meter.stop()
     return received
   },
+}
+
+/** Starts a host and opens a stream on which a sender sends. */
+export async function connectToSender(address: string): Promise<MessageStream> {
+  const peer = address.slice(address.lastIndexOf('/') + 1)
+  const host = await createSwarmHost({ listen: [], clusterSecret })
+  await host.learnAddresses(peer, [address])
+  return await host.open(peer, protocol)
 }

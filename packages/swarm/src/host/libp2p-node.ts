@@ -8,7 +8,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import type { DepartedPeers } from '../discovery/departed-peers.ts'
 import { kadProtocol } from '../discovery/kad-client.ts'
-import { noiseEncrypter } from '../noise/noise-encrypter.ts'
+import { noiseEncrypters } from '../noise/noise-encrypter.ts'
 import { tcpTransport } from '../tcp/tcp-transport.ts'
 import type { ClusterSecret } from './cluster-secret.ts'
 import type { ConnectionGate } from './connection-gate.ts'
@@ -52,7 +52,7 @@ export function createNode({ store, gate, departed }: NodeComponents, init: Node
       announceFilter: withoutLoopback,
     },
     transports: [tcpTransport()],
-    connectionEncrypters: [noiseEncrypter({ prologue: init.clusterSecret.noisePrologue() })],
+    connectionEncrypters: noiseEncrypters({ prologue: init.clusterSecret.noisePrologue() }),
     streamMuxers: [
       yamux({
         streamOptions: {

@@ -1,30 +1,29 @@
-import {
-  type CipherChaCha20Poly1305Types,
-  createCipheriv,
-  createDecipheriv,
-  createSecretKey,
-  type KeyObject,
-} from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
 import { ShoalError } from '@shoal/content'
+import type { CipherSuite } from './cipher-suite.ts'
 import { tagBytes } from './noise-frame.ts'
 
-const algorithm: CipherChaCha20Poly1305Types = 'chacha20-poly1305'
-const options = { authTagLength: tagBytes }
+const keyBytes = 32
 const nonceBytes = 12
 /** libp2p-noise gives up here as well. At 64 KiB a frame that is after 256 TiB. */
 export const maxFrames = 2 ** 32
+/** The number that no frame has, for new keys. */
+const rekeyNumber = 2n ** 64n - 1n
+const options = { authTagLength: tagBytes }
 
 /**
  * One direction of a connection after the handshake: its key, and the number of the next frame, which is the nonce
  * (CipherState in the Noise specification, section 5.1).
  */
 export class CipherState {
-  readonly #key: KeyObject
+  readonly #suite: CipherSuite
   readonly #nonce = Buffer.alloc(nonceBytes)
+  #key: KeyObject
   #frames: number
 
-  /** `frames` have passed already. */
-  constructor(key: Uint8Array, frames = 0) {
+  /** `frames` have passed already, with this key. */
+  constructor(suite: CipherSuite, key: Uint8Array, frames = 0) {
+    this.#suite = suite
     this.#key = createSecretKey(key)
     this.#frames = frames
   }
@@ -35,7 +34,8 @@ export class CipherState {
    * @throws ShoalError `NOISE_EXHAUSTED`
    */
   seal(pieces: Iterable<Uint8Array>, target: Uint8Array): void {
-    const cipher = createCipheriv(algorithm, this.#key, this.#nextNonce(), options)
+    this.#advance()
+    const cipher = this.#cipher()
     let filled = 0
     for (const piece of pieces) {
       const part = cipher.update(piece)
@@ -55,20 +55,32 @@ export class CipherState {
    * @throws Error of node:crypto for a frame that is not what was sent
    */
   open(frame: Uint8Array): Uint8Array {
-    const decipher = createDecipheriv(algorithm, this.#key, this.#nextNonce(), options)
-    const body = frame.byteLength - tagBytes
-    decipher.setAuthTag(frame.subarray(body))
-    const plaintext = decipher.update(frame.subarray(0, body))
+    this.#advance()
+    const { algorithm } = this.#suite
+    const decipher = createDecipheriv(algorithm as 'aes-256-gcm', this.#key, this.#nonce, options)
+    const bodyBytes = frame.byteLength - tagBytes
+    decipher.setAuthTag(frame.subarray(bodyBytes))
+    const plaintext = decipher.update(frame.subarray(0, bodyBytes))
     decipher.final()
     return plaintext
   }
 
-  /** Four zero bytes and the number as 64 bits, the lowest first; the numbers fit in 32. */
-  #nextNonce(): Uint8Array {
+  #cipher() {
+    return createCipheriv(this.#suite.algorithm as 'aes-256-gcm', this.#key, this.#nonce, options)
+  }
+
+  /** On to the next frame. */
+  #advance(): void {
     if (this.#frames >= maxFrames) {
       throw new ShoalError('NOISE_EXHAUSTED', `a connection ends after ${maxFrames} frames`)
     }
-    this.#nonce.writeUInt32LE(this.#frames++, 4)
-    return this.#nonce
+    if (this.#frames > 0 && this.#frames % this.#suite.framesPerKey === 0) this.#rekey()
+    this.#suite.number(this.#nonce, BigInt(this.#frames++))
+  }
+
+  /** Noise's Rekey (sections 4.2 and 11.3). The numbers go on. */
+  #rekey(): void {
+    this.#suite.number(this.#nonce, rekeyNumber)
+    this.#key = createSecretKey(this.#cipher().update(Buffer.alloc(keyBytes)))
   }
 }

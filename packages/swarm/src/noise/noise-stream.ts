@@ -1,4 +1,4 @@
-import type { AbortOptions, MessageStream, StreamMessageEvent } from '@libp2p/interface'
+import type { MessageStream, StreamMessageEvent } from '@libp2p/interface'
 import type { SendResult } from '@libp2p/utils'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { TcpConnection } from '../tcp/tcp-connection.ts'
@@ -10,10 +10,8 @@ import type { SendBuffers } from './send-buffers.ts'
 
 /** Frames that go to the transport in one write. */
 const framesPerWrite = 4
-/** What is no longer than this waits for others until the end of the event loop's turn. */
-const smallBytes = 1024
-/** As much may wait. */
-const maxWaitingBytes = 16 * 1024
+/** As much of what is sent while bytes come in, which yamux's window updates are, waits to go out together after them. */
+const maxWaitingBytes = 1024
 /** Writes from this length on are made from buffers that are used again. */
 const reusedFromBytes = 128 * 1024
 /** The longest write. */
@@ -29,8 +27,8 @@ export interface NoiseStreamInit {
 /**
  * A connection after the Noise handshake: encrypts what is sent, decrypts what comes in.
  *
- * Decrypts from where the transport put the bytes, in as few pieces as they came, and writes several frames at once,
- * length, ciphertext and tag in one buffer.
+ * Decrypts from where the transport put the bytes, and writes several frames at once, length, ciphertext and tag in
+ * one buffer.
  */
 export class NoiseStream extends LayeredStream {
   readonly #sending: CipherState
@@ -40,7 +38,7 @@ export class NoiseStream extends LayeredStream {
   /** Buffers that the transport may still read from. */
   #lent: Buffer[] = []
   #waiting = new Uint8ArrayList()
-  #flushing: NodeJS.Immediate | undefined
+  #isReceiving = false
 
   constructor(lower: MessageStream, init: NoiseStreamInit) {
     super(lower)
@@ -58,37 +56,25 @@ export class NoiseStream extends LayeredStream {
   sendData(data: Uint8ArrayList): SendResult {
     const sentBytes = data.byteLength
     this.#waiting.append(data)
-    if (sentBytes <= smallBytes && this.#waiting.byteLength <= maxWaitingBytes) {
-      this.#flushing ??= setImmediate(() => this.#flushLater())
-      return { sentBytes, canSendMore: !this.lower.writableNeedsDrain }
-    }
-    return { sentBytes, canSendMore: this.#flush() }
-  }
-
-  override close(options?: AbortOptions): Promise<void> {
-    this.#flushLater()
-    return super.close(options)
+    const mayWait = this.#isReceiving && this.#waiting.byteLength <= maxWaitingBytes
+    return { sentBytes, canSendMore: mayWait ? !this.lower.writableNeedsDrain : this.#flush() }
   }
 
   protected receive(data: StreamMessageEvent['data']): void {
     const plaintext = new Uint8ArrayList()
-    for (const piece of data instanceof Uint8Array ? [data] : data)
+    for (const piece of data instanceof Uint8Array ? [data] : data) {
       plaintext.appendAll(this.#reader.read(piece))
-    this.onData(plaintext)
-  }
-
-  #flushLater(): void {
-    if (this.status !== 'open') return
-    try {
-      this.#flush()
-    } catch (error) {
-      this.abort(error as Error)
     }
+    this.#isReceiving = true
+    try {
+      this.onData(plaintext)
+    } finally {
+      this.#isReceiving = false
+    }
+    if (this.status === 'open') this.#flush()
   }
 
   #flush(): boolean {
-    clearImmediate(this.#flushing)
-    this.#flushing = undefined
     const data = this.#waiting
     this.#waiting = new Uint8ArrayList()
     let canSendMore = !this.lower.writableNeedsDrain

@@ -1,7 +1,7 @@
 import { type OnReadOpts, Socket } from 'node:net'
 
 /** What one read takes from the kernel at most. */
-const readBytes = 256 * 1024
+const readBytes = 512 * 1024
 
 export type BytesListener = (bytes: Uint8Array) => void
 
