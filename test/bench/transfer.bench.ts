@@ -4,7 +4,7 @@
  * nothing else with them. Rounds of all four are interleaved, so that what else the machine does falls on all alike;
  * compare the ratios, not the figures, and CPU rather than speed.
  *
- *     node test/bench/transfer.bench.ts [--json] [--bytes 536870912] [--rounds 5] [--only shoal]
+ *     node test/bench/transfer.bench.ts [--json] [--bytes 536870912] [--rounds 7] [--only shoal]
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,7 +14,7 @@ const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     bytes: { type: 'string', default: String(512 * 1024 ** 2) },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '7' },
     only: { type: 'string', multiple: true },
   },
 })

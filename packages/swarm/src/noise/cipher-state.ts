@@ -42,7 +42,7 @@ export class CipherState {
       target.set(part, filled)
       filled += part.byteLength
       // Frees it at once, rather than when the garbage collector finds that much lies about outside of its heap.
-      part.buffer.transfer(0)
+      if (part.byteLength === part.buffer.byteLength) part.buffer.transfer(0)
     }
     cipher.final()
     target.set(cipher.getAuthTag(), filled)
