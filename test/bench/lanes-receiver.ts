@@ -13,6 +13,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 
 if (isMainThread) setFlagsFromString('--scavenger-max-new-space-capacity-mb=8')
 
+const { freeMemory } = await import('../../packages/swarm/dist/free-memory.js')
 const { connectToSender } = await import('./transfer-shoal.ts')
 const { chunkBytes } = await import('./transfer-contender.ts')
 
@@ -80,6 +81,7 @@ async function prepare(address: string): Promise<() => Promise<void>> {
       await stream.readBody(chunk)
       hash('sha256', chunk, 'buffer')
       await file.write(chunk, 0, chunkBytes, offset)
+      freeMemory(chunk)
       offset += chunkBytes
     }
     await file.close()

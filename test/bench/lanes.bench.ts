@@ -2,6 +2,8 @@
  * Whether worker threads that own their connections ("lanes") let a node take in more: one process receives from one or
  * two others, hashes each chunk and writes it to a file, on its main thread or in one or two lanes.
  *
+ * The directory for the files is the system's for temporary ones: TMPDIR=/dev/shm leaves the disk out.
+ *
  *     node test/bench/lanes.bench.ts [--json] [--bytes 536870912] [--rounds 3]
  */
 import { type ChildProcess, fork } from 'node:child_process'

@@ -6,6 +6,7 @@ import {
   type Origin,
   OriginError,
 } from '@shoal/content'
+import { freeMemory } from '../free-memory.ts'
 import type { UpstreamFailure } from './download-events.ts'
 
 export interface UpstreamFetch {
@@ -13,7 +14,7 @@ export interface UpstreamFetch {
   readonly address: ContentAddress
   readonly layout: ChunkLayout
   readonly run: ChunkRun
-  /** Called for each chunk in order; the body is read on only when it resolves. */
+  /** Called for each chunk in order; the body is read on only when it resolves. Then the chunk's memory is freed. */
   readonly onChunk: (index: number, bytes: Uint8Array) => Promise<void>
   /** A chunk that is here by now, or that someone else fetches, needs no bytes kept. */
   readonly isWanted: (index: number) => boolean
@@ -53,6 +54,7 @@ export async function fetchRun(fetch: UpstreamFetch, options?: AbortOptions): Pr
       rest = rest.subarray(part.length)
       if (filled < chunk.length) continue
       if (fetch.isWanted(index)) await fetch.onChunk(index, chunk)
+      freeMemory(chunk)
       index++
       if (!isAnyWanted(index, end, fetch.isWanted)) return
       chunk = newChunk(layout, index)

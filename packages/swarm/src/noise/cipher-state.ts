@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
 import { ShoalError } from '@shoal/content'
+import { freeMemory } from '../free-memory.ts'
 import type { CipherSuite } from './cipher-suite.ts'
 import { tagBytes } from './noise-frame.ts'
 
@@ -41,8 +42,7 @@ export class CipherState {
       const part = cipher.update(piece)
       target.set(part, filled)
       filled += part.byteLength
-      // Frees it at once, rather than when the garbage collector finds that much lies about outside of its heap.
-      if (part.byteLength === part.buffer.byteLength) part.buffer.transfer(0)
+      freeMemory(part)
     }
     cipher.final()
     target.set(cipher.getAuthTag(), filled)

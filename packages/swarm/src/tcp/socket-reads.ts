@@ -34,8 +34,7 @@ export class SocketReads {
     const owner = accepted as unknown as { _handle?: { readStart?: unknown } | null }
     const handle = owner._handle
     if (typeof handle?.readStart !== 'function') {
-      accepted.on('data', listener)
-      return accepted
+      return accepted.on('data', listener).resume()
     }
     owner._handle = null
     // The server counts it as closed.

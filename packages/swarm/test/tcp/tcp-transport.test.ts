@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
 import type { Logger, MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import test, { type ExecutionContext } from 'ava'
@@ -171,4 +172,16 @@ test('this Node lets sockets that were accepted read into memory of ours', async
   t.is(after.listenerCount('data'), 0)
   server.close()
   await once(server, 'close')
+})
+
+test('a socket without a handle to make another from is read as it is', async (t) => {
+  const socket = new PassThrough() as unknown as Socket
+  socket.pause()
+  const received = Promise.withResolvers<string>()
+  t.is(
+    new SocketReads().adopt(socket, (bytes) => received.resolve(Buffer.from(bytes).toString())),
+    socket,
+  )
+  socket.write('hello')
+  t.is(await received.promise, 'hello')
 })
