@@ -41,7 +41,7 @@ export class TcpConnection extends AbstractMultiaddrConnection {
 
   /** Bytes came in; they may be overwritten when this returns. */
   onBytes(bytes: Uint8Array): void {
-    if (this.#reader === undefined) this.onData(Uint8Array.from(bytes))
+    if (this.#reader === undefined) this.onData(new Uint8Array(bytes))
     else this.#reader(bytes)
   }
 
