@@ -14,7 +14,7 @@ export interface UpstreamFetch {
   readonly address: ContentAddress
   readonly layout: ChunkLayout
   readonly run: ChunkRun
-  /** Called for each chunk in order; the body is read on only when it resolves. Then the chunk's memory is freed. */
+  /** Called for each chunk in order; the body is read on only when it resolves. */
   readonly onChunk: (index: number, bytes: Uint8Array) => Promise<void>
   /** A chunk that is here by now, or that someone else fetches, needs no bytes kept. */
   readonly isWanted: (index: number) => boolean
@@ -54,6 +54,7 @@ export async function fetchRun(fetch: UpstreamFetch, options?: AbortOptions): Pr
       rest = rest.subarray(part.length)
       if (filled < chunk.length) continue
       if (fetch.isWanted(index)) await fetch.onChunk(index, chunk)
+      // Whoever was given it has stored it.
       freeMemory(chunk)
       index++
       if (!isAnyWanted(index, end, fetch.isWanted)) return
