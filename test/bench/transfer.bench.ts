@@ -1,9 +1,10 @@
 /**
- * How fast one peer sends to another: a MessageStream between two processes on loopback, with libp2p's stock Noise and
- * with ours, with V8's young generation as Node 24 sizes it and as the agent sets it. Runs of all four are
- * interleaved, so that what else the machine does falls on all alike; compare the ratios, not the figures.
+ * How fast one peer sends to another, on loopback: js-libp2p as it comes, Shoal's host, node:tls, and TCP without
+ * encryption. Each end is a process of its own. Every receiver puts the bytes together to chunks of 4 MiB, and does
+ * nothing else with them. Rounds of all four are interleaved, so that what else the machine does falls on all alike;
+ * compare the ratios, not the figures, and CPU rather than speed.
  *
- *     node test/bench/transfer.bench.ts [--json] [--bytes 1073741824] [--rounds 3]
+ *     node test/bench/transfer.bench.ts [--json] [--bytes 536870912] [--rounds 7] [--only shoal]
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,8 +13,9 @@ import { parseArgs } from 'node:util'
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
-    bytes: { type: 'string', default: String(1024 ** 3) },
-    rounds: { type: 'string', default: '3' },
+    bytes: { type: 'string', default: String(512 * 1024 ** 2) },
+    rounds: { type: 'string', default: '7' },
+    only: { type: 'string', multiple: true },
   },
 })
 const bytes = Number(values.bytes)
@@ -28,30 +30,29 @@ interface Report {
 
 interface Run {
   readonly bytesPerSecond: number
-  readonly receiverCpuSecondsPerGiB: number
-  readonly senderCpuSecondsPerGiB: number
-  readonly receiverMaxRssBytes: number
+  readonly cpuSecondsPerGiB: { readonly sender: number; readonly receiver: number }
+  readonly maxRssBytes: number
 }
 
-const variants = [
-  { noise: 'stock', youngGeneration: 'default' },
-  { noise: 'stock', youngGeneration: 'small' },
-  { noise: 'shoal', youngGeneration: 'default' },
-  { noise: 'shoal', youngGeneration: 'small' },
-] as const
-type Variant = (typeof variants)[number]
+const allContenders = ['stock', 'shoal', 'nodeTls', 'rawTcp'] as const
+type Contender = (typeof allContenders)[number]
+const labels: Record<Contender, string> = {
+  stock: 'stock js-libp2p',
+  shoal: 'Shoal',
+  nodeTls: 'node:tls (1.3)',
+  rawTcp: 'raw TCP',
+}
+const contenders = allContenders.filter((name) => values.only?.includes(name) ?? true)
 
-const runs = new Map<Variant, Run[]>(variants.map((variant) => [variant, []]))
+const runs = new Map<Contender, Run[]>(contenders.map((name) => [name, []]))
 for (let round = 0; round < rounds; round++) {
-  for (const variant of variants) runs.get(variant)?.push(await transfer(variant))
+  for (const name of contenders) runs.get(name)?.push(await transfer(name))
 }
-const results = variants.map((variant) => ({ ...variant, ...medians(runs.get(variant) ?? []) }))
+print()
 
-print(results)
-
-async function transfer(variant: Variant): Promise<Run> {
-  const sender = start('sender', variant)
-  const receiver = start('receiver', variant)
+async function transfer(name: Contender): Promise<Run> {
+  const sender = start('sender', name)
+  const receiver = start('receiver', name)
   try {
     const [address] = await next(sender)
     receiver.send(String(address))
@@ -59,9 +60,8 @@ async function transfer(variant: Variant): Promise<Run> {
     const gibibytes = bytes / 1024 ** 3
     return {
       bytesPerSecond: bytes / received.seconds,
-      receiverCpuSecondsPerGiB: received.cpuSeconds / gibibytes,
-      senderCpuSecondsPerGiB: sent.cpuSeconds / gibibytes,
-      receiverMaxRssBytes: received.maxRssBytes,
+      cpuSecondsPerGiB: { sender: sent.cpuSeconds / gibibytes, receiver: received.cpuSeconds / gibibytes },
+      maxRssBytes: Math.max(received.maxRssBytes, sent.maxRssBytes),
     }
   } finally {
     sender.kill('SIGKILL')
@@ -69,8 +69,8 @@ async function transfer(variant: Variant): Promise<Run> {
   }
 }
 
-function start(role: string, { noise, youngGeneration }: Variant): ChildProcess {
-  return fork(new URL('./transfer-peer.ts', import.meta.url), [role, noise, youngGeneration, String(bytes)])
+function start(role: string, name: Contender): ChildProcess {
+  return fork(new URL('./transfer-peer.ts', import.meta.url), [role, name, String(bytes)])
 }
 
 async function next(child: ChildProcess): Promise<unknown[]> {
@@ -81,45 +81,56 @@ async function next(child: ChildProcess): Promise<unknown[]> {
   return Promise.race([once(child, 'message', { signal }), exit])
 }
 
-function medians(all: readonly Run[]): Run {
-  const median = (of: (run: Run) => number): number => all.map(of).sort((a, b) => a - b)[all.length >> 1] ?? 0
-  return {
-    bytesPerSecond: median((run) => run.bytesPerSecond),
-    receiverCpuSecondsPerGiB: median((run) => run.receiverCpuSecondsPerGiB),
-    senderCpuSecondsPerGiB: median((run) => run.senderCpuSecondsPerGiB),
-    receiverMaxRssBytes: median((run) => run.receiverMaxRssBytes),
-  }
+interface Spread {
+  readonly median: number
+  readonly min: number
+  readonly max: number
 }
 
-function print(all: readonly (Variant & Run)[]): void {
-  const stock = all[0]?.bytesPerSecond ?? 0
-  const lines = all.map((result) =>
+function spread(all: readonly Run[], of: (run: Run) => number): Spread {
+  const sorted = all.map(of).sort((a, b) => a - b)
+  return { median: sorted[sorted.length >> 1] ?? 0, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0 }
+}
+
+function print(): void {
+  const results = contenders.map((name) => {
+    const all = runs.get(name) ?? []
+    return {
+      name,
+      speed: spread(all, (run) => run.bytesPerSecond),
+      sender: spread(all, (run) => run.cpuSecondsPerGiB.sender),
+      receiver: spread(all, (run) => run.cpuSecondsPerGiB.receiver),
+      memory: spread(all, (run) => run.maxRssBytes),
+    }
+  })
+  const speedOf = (wanted: Contender): number =>
+    results.find(({ name }) => name === wanted)?.speed.median ?? Number.NaN
+  const lines = results.map(({ name, speed, sender, receiver, memory }) =>
     [
-      result.noise.padEnd(6),
-      result.youngGeneration.padEnd(8),
-      (result.bytesPerSecond / 1e6).toFixed(0).padStart(6),
-      (result.bytesPerSecond / stock).toFixed(2).padStart(8),
-      result.receiverCpuSecondsPerGiB.toFixed(2).padStart(14),
-      result.senderCpuSecondsPerGiB.toFixed(2).padStart(12),
-      (result.receiverMaxRssBytes / 1e6).toFixed(0).padStart(8),
+      labels[name].padEnd(16),
+      cell(speed, 1e6, 0),
+      (speed.median / speedOf('stock')).toFixed(2).padStart(7),
+      (speed.median / speedOf('nodeTls')).toFixed(2).padStart(5),
+      cell(receiver, 1, 2),
+      cell(sender, 1, 2),
+      (memory.median / 1e6).toFixed(0).padStart(6),
     ].join('  '),
   )
-  const head = 'noise   young gen    MB/s  x stock  receiver s/GiB  sender s/GiB    RSS MB'
+  const head =
+    'median (min-max)              MB/s  x stock  x tls    receiver CPU s/GiB      sender CPU s/GiB  RSS MB'
   process.stdout.write(`${[head, ...lines].join('\n')}\n`)
   if (!values.json) return
-  const of = (noise: string, youngGeneration: string): Run => {
-    const run = all.find((result) => result.noise === noise && result.youngGeneration === youngGeneration)
-    if (run === undefined) throw new Error(`no runs of ${noise}, ${youngGeneration}`)
-    return run
-  }
-  const compare = (a: Run, b: Run): object => ({
-    speed: a.bytesPerSecond / b.bytesPerSecond,
-    receiverCpu: a.receiverCpuSecondsPerGiB / b.receiverCpuSecondsPerGiB,
-  })
-  const ratios = {
-    smallYoungGeneration: compare(of('shoal', 'small'), of('shoal', 'default')),
-    shoalNoise: compare(of('shoal', 'small'), of('stock', 'small')),
-    both: compare(of('shoal', 'small'), of('stock', 'default')),
-  }
-  process.stdout.write(`${JSON.stringify({ bytes, rounds, node: process.version, results: all, ratios })}\n`)
+  const figures = results.map(({ name, speed, sender, receiver }) => [
+    name,
+    {
+      bytesPerSecond: speed.median,
+      cpuSecondsPerGiB: { sender: sender.median, receiver: receiver.median },
+    },
+  ])
+  process.stdout.write(`${JSON.stringify(Object.fromEntries(figures))}\n`)
+}
+
+function cell({ median, min, max }: Spread, unit: number, digits: number): string {
+  const of = (value: number): string => (value / unit).toFixed(digits)
+  return `${of(median)} (${of(min)}-${of(max)})`.padStart(20)
 }

@@ -2,6 +2,7 @@
  * Finds, coordinates and exchanges the chunks of blobs among the nodes of a cluster.
  *
  * - `host/` is the libp2p node: TCP, Noise with the cluster secret in its prologue, yamux, and streams that lose nothing.
+ * - `tcp/` and `noise/` are the host's connections: bytes are read into shared memory and decrypted from there.
  * - `discovery/` says who has what, by Kademlia under a protocol of its own.
  * - `coordination/` decides who fetches which chunk from upstream: the peer closest to a blob's CID keeps a
  *   {@link LeaseTable}; the others have a line to it.

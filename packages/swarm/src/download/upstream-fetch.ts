@@ -6,6 +6,7 @@ import {
   type Origin,
   OriginError,
 } from '@shoal/content'
+import { freeMemory } from '../free-memory.ts'
 import type { UpstreamFailure } from './download-events.ts'
 
 export interface UpstreamFetch {
@@ -56,6 +57,8 @@ export async function fetchRun(fetch: UpstreamFetch, options?: AbortOptions): Pr
       rest = rest.subarray(part.length)
       if (filled < chunk.length) continue
       if (fetch.isWanted(index)) await fetch.onChunk(index, chunk)
+      // Whoever was given it has stored it.
+      freeMemory(chunk)
       index++
       if (!isAnyWanted(index, end, fetch.isWanted)) return
       chunk = newChunk(layout, index)

@@ -1,4 +1,5 @@
 import { type AbortOptions, ChunkLayout, ChunkSet, type Digest, InvalidInputError } from '@shoal/content'
+import { freeMemory } from '../free-memory.ts'
 import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
 import { type ChunkHeader, ExchangeReply, ExchangeRequest } from '../wire/exchange.ts'
@@ -22,7 +23,7 @@ export interface ChunkSessionEvents {
   onHave(indexes: readonly number[]): void
   /** Some bytes of a chunk came in. */
   onProgress(bytes: number): void
-  /** The session reads on only when this resolves: that is the back-pressure. */
+  /** The session reads on only when this resolves: that is the back-pressure. Then the chunk's memory is freed. */
   onChunk(chunk: ReceivedChunk): Promise<void>
   onRefused(index: number): void
   /** The peer's slots are taken: we wait in line for one, and these chunks do not come. */
@@ -197,6 +198,7 @@ export class ChunkSession {
       events.onProgress(piece.length)
     }
     await events.onChunk({ index, bytes, claimedHash: header.hash })
+    freeMemory(bytes)
   }
 
   #checkIndex(index: number): boolean {

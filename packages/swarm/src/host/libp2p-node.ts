@@ -1,19 +1,18 @@
-import { noise } from '@chainsafe/libp2p-noise'
 import { type Identify, identify } from '@libp2p/identify'
 import type { Libp2p } from '@libp2p/interface'
 import { type KadDHT, kadDHT } from '@libp2p/kad-dht'
 import { type Ping, ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
 import { isLoopback } from '@libp2p/utils'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import type { DepartedPeers } from '../discovery/departed-peers.ts'
 import { kadProtocol } from '../discovery/kad-client.ts'
+import { noiseEncrypters } from '../noise/noise-encrypter.ts'
+import { tcpTransport } from '../tcp/tcp-transport.ts'
 import type { ClusterSecret } from './cluster-secret.ts'
 import type { ConnectionGate } from './connection-gate.ts'
 import type { HostStore } from './host-store.ts'
-import { createNoiseCrypto } from './noise-crypto.ts'
 
 const mebibyte = 1024 * 1024
 const secondMs = 1_000
@@ -52,10 +51,8 @@ export function createNode({ store, gate, departed }: NodeComponents, init: Node
       announce: init.announce.map(String),
       announceFilter: withoutLoopback,
     },
-    transports: [tcp({ backlog: 512 })],
-    connectionEncrypters: [
-      noise({ crypto: createNoiseCrypto(), prologueBytes: init.clusterSecret.noisePrologue() }),
-    ],
+    transports: [tcpTransport()],
+    connectionEncrypters: noiseEncrypters({ prologue: init.clusterSecret.noisePrologue() }),
     streamMuxers: [
       yamux({
         streamOptions: {

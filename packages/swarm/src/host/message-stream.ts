@@ -97,8 +97,10 @@ export class MessageStream {
     let filled = 0
     try {
       while (filled < target.byteLength) {
-        filled += this.#take(target.subarray(filled))
-        if (filled === target.byteLength) return
+        const taken = this.#take(target.subarray(filled))
+        filled += taken
+        // Taking lets in what was held up, and then it may be full again: nothing more comes before that is taken.
+        if (taken > 0) continue
         if (await this.#reader.more({ ...options, stallTimeoutMs: this.#stallTimeoutMs })) continue
         throw new StreamClosedError(
           `${this.peer} closed the stream after ${filled} of ${target.byteLength} bytes of a body`,

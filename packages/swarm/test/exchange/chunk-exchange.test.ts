@@ -64,7 +64,7 @@ function listen(session: ChunkSession) {
   const refused = Promise.withResolvers<number>()
   const end = Promise.withResolvers<Error | undefined>()
   session.start({
-    onChunk: async (received) => chunk.resolve(received),
+    onChunk: async (received) => chunk.resolve({ ...received, bytes: Uint8Array.from(received.bytes) }),
     onHave: (indexes) => have.resolve(indexes),
     onProgress: () => undefined,
     onRefused: (index) => refused.resolve(index),

@@ -62,6 +62,18 @@ test('64 MiB through a slow reader lose nothing and pile up on neither side', as
   t.true(mostOnTheWay <= (1 + 4 + 4) * mebibyte, `${mostOnTheWay} bytes waited to be read`)
 })
 
+test('a reader that comes when all windows are full gets a body that is longer', async (t) => {
+  const { client, server, serverStream } = await openStreamPair(t)
+  const body = patterned(16 * mebibyte)
+  const sent = client.sendWithBody(Buffer.from('body'), body)
+  while (serverStream.readBufferLength < 2 * mebibyte) await nextTurn()
+  t.is(text(await server.read()), 'body')
+  const received = new Uint8Array(body.length)
+  await server.readBody(received)
+  await sent
+  t.is(sha256(received), sha256(body))
+})
+
 test('a sender is held up again and again, not only the first time', async (t) => {
   const { client, clientStream, server } = await openStreamPair(t)
   const body = patterned(24 * mebibyte)
