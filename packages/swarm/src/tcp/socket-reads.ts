@@ -1,4 +1,4 @@
-import { type OnReadOpts, Socket } from 'node:net'
+import { Socket } from 'node:net'
 
 /** What one read takes from the kernel at most. */
 const readBytes = 512 * 1024
@@ -14,31 +14,28 @@ export type BytesListener = (bytes: Uint8Array) => void
 export class SocketReads {
   readonly #buffer = Buffer.allocUnsafeSlow(readBytes)
 
-  /** An option for `net.connect`: whatever the socket reads goes to the listener, valid until it returns. */
-  into(listener: BytesListener): OnReadOpts {
-    return {
+  /**
+   * A socket in place of one that is open and that nobody has read from: whatever it reads goes to the listener, valid
+   * until that returns. The old one closes with it, and it with the old one. Undefined where the handle, by which a
+   * socket can be made from another, is not to be had: Node has the `onread` option only for sockets that connect, and
+   * the handle is no public API.
+   */
+  takeOver(socket: Socket, listener: BytesListener): Socket | undefined {
+    const owner = socket as unknown as { _handle?: { readStart?: unknown } | null }
+    const handle = owner._handle
+    if (typeof handle?.readStart !== 'function' || socket.readableLength > 0) return undefined
+    owner._handle = null
+    socket.setTimeout(0)
+    const onread = {
       buffer: this.#buffer,
-      callback: (bytes) => {
+      callback: (bytes: number) => {
         listener(this.#buffer.subarray(0, bytes))
         return true
       },
     }
-  }
-
-  /**
-   * The same for a socket that a server accepted with `pauseOnConnect`: a new one in its place. Node has the option
-   * only for sockets that connect; the handle, by which a socket can be made from another, is no public API. Without
-   * it, the socket stays as it is.
-   */
-  adopt(accepted: Socket, listener: BytesListener): Socket {
-    const owner = accepted as unknown as { _handle?: { readStart?: unknown } | null }
-    const handle = owner._handle
-    if (typeof handle?.readStart !== 'function') {
-      return accepted.on('data', listener).resume()
-    }
-    owner._handle = null
-    // The server counts it as closed.
-    accepted.destroy()
-    return new Socket({ handle, onread: this.into(listener) } as ConstructorParameters<typeof Socket>[0])
+    const successor = new Socket({ handle, onread } as unknown as ConstructorParameters<typeof Socket>[0])
+    socket.once('close', () => successor.destroy())
+    successor.once('close', () => socket.destroy())
+    return successor
   }
 }

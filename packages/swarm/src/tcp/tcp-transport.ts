@@ -1,101 +1,78 @@
-import { connect } from 'node:net'
+import { Socket } from 'node:net'
 import {
-  type ComponentLogger,
   type Connection,
   type CreateListenerOptions,
   type DialTransportOptions,
   type Listener,
-  type Logger,
+  type MultiaddrConnection,
   serviceCapabilities,
   type Transport,
   transportSymbol,
+  type Upgrader,
 } from '@libp2p/interface'
-import { getNetConfig } from '@libp2p/utils'
+import { tcp } from '@libp2p/tcp'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { SocketReads } from './socket-reads.ts'
 import { TcpConnection } from './tcp-connection.ts'
-import { TcpListener } from './tcp-listener.ts'
 
-const hosts = new Set(['ip4', 'ip6', 'dns', 'dns4', 'dns6'])
-
-interface TcpComponents {
-  readonly logger: ComponentLogger
-}
+/** Connections that wait to be accepted: in a rollout all nodes call at once. */
+const backlog = 512
 
 /**
- * TCP for libp2p, in place of `@libp2p/tcp`, whose sockets need new memory for every 64 KiB that they read: here all
- * read into the same ({@link SocketReads}), and {@link TcpConnection} hands the bytes on from there.
+ * `@libp2p/tcp`, but for how bytes come in: its sockets need new memory for every 64 KiB that they read; here all read into
+ * the same ({@link SocketReads}), and {@link TcpConnection} hands the bytes on from there.
  */
-export function tcpTransport(): (components: TcpComponents) => Transport {
-  return (components) => new TcpTransport(components)
+export function tcpTransport(): (components: Parameters<ReturnType<typeof tcp>>[0]) => Transport {
+  const library = tcp({ backlog })
+  return (components) => new DirectTcp(library(components))
 }
 
-class TcpTransport implements Transport {
+class DirectTcp implements Transport {
   readonly [transportSymbol] = true
   readonly [Symbol.toStringTag] = 'shoal/tcp'
   readonly [serviceCapabilities] = ['@libp2p/transport']
-  readonly #logger: ComponentLogger
-  readonly #log: Logger
+  readonly #library: Transport
   readonly #reads = new SocketReads()
 
-  constructor({ logger }: TcpComponents) {
-    this.#logger = logger
-    this.#log = logger.forComponent('shoal:tcp')
+  constructor(library: Transport) {
+    this.#library = library
   }
 
-  async dial(address: Multiaddr, options: DialTransportOptions): Promise<Connection> {
-    const connection = await this.#connect(address, options.signal)
-    try {
-      return await options.upgrader.upgradeOutbound(connection, options)
-    } catch (error) {
-      this.#log.error('outbound connection failed - %e', error)
-      connection.abort(error as Error)
-      throw error
-    }
+  dial(address: Multiaddr, options: DialTransportOptions): Promise<Connection> {
+    return this.#library.dial(address, { ...options, upgrader: this.#directing(options.upgrader) })
   }
 
-  createListener({ upgrader }: CreateListenerOptions): Listener {
-    return new TcpListener({ logger: this.#logger, upgrader, reads: this.#reads })
+  createListener(options: CreateListenerOptions): Listener {
+    return this.#library.createListener({ ...options, upgrader: this.#directing(options.upgrader) })
   }
 
   listenFilter(addresses: Multiaddr[]): Multiaddr[] {
-    return addresses.filter(isTcp)
+    return this.#library.listenFilter(addresses)
   }
 
   dialFilter(addresses: Multiaddr[]): Multiaddr[] {
-    return addresses.filter(isTcp)
+    return this.#library.dialFilter(addresses)
   }
 
-  async #connect(address: Multiaddr, signal: AbortSignal): Promise<TcpConnection> {
-    signal.throwIfAborted()
-    const { host, port = 0 } = getNetConfig(address)
-    const { promise, resolve, reject } = Promise.withResolvers<TcpConnection>()
-    let connection: TcpConnection | undefined
-    const onread = this.#reads.into((bytes) => connection?.onBytes(bytes))
-    const socket = connect({ host, port, onread, noDelay: true, keepAlive: true, allowHalfOpen: false })
-    const onAbort = (): void => {
-      socket.destroy()
-      reject(signal.reason)
-    }
-    signal.addEventListener('abort', onAbort)
-    socket.once('error', reject)
-    // Made within the event: nothing has been read before.
-    socket.once('connect', () => {
-      const log = this.#logger.forComponent('shoal:tcp:connection')
-      connection = new TcpConnection(socket, { remoteAddr: address, direction: 'outbound', log })
-      resolve(connection)
-    })
-    try {
-      return await promise
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-      socket.removeListener('error', reject)
+  /** What the library has connected goes to libp2p by way of this. */
+  #directing(upgrader: Upgrader): Upgrader {
+    return {
+      upgradeOutbound: (connection, options) => upgrader.upgradeOutbound(this.#direct(connection), options),
+      upgradeInbound: (connection, options) => upgrader.upgradeInbound(this.#direct(connection), options),
+      createInboundAbortSignal: (signal) => upgrader.createInboundAbortSignal(signal),
+      getStreamMuxers: () => upgrader.getStreamMuxers(),
+      getConnectionEncrypters: () => upgrader.getConnectionEncrypters(),
     }
   }
-}
 
-function isTcp(address: Multiaddr): boolean {
-  const [host, transport, ...rest] = address.getComponents().filter(({ name }) => name !== 'ip6zone')
-  if (host === undefined || !hosts.has(host.name) || transport?.name !== 'tcp') return false
-  return rest.length === 0 || (rest.length === 1 && rest[0]?.name === 'p2p')
+  /** The connection as it is, if its socket can't be taken over: it is slower then. */
+  #direct(slow: MultiaddrConnection): MultiaddrConnection {
+    const { socket } = slow as { socket?: unknown }
+    if (!(socket instanceof Socket)) return slow
+    const direct = this.#reads.takeOver(socket, (bytes) => connection.onBytes(bytes))
+    if (direct === undefined) return slow
+    const { remoteAddr, direction, log } = slow
+    const connection = new TcpConnection(direct, { remoteAddr, direction, log })
+    return connection
+  }
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
-import { PassThrough } from 'node:stream'
+import { connect, createServer, Socket } from 'node:net'
 import type { Logger, MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import test, { type ExecutionContext } from 'ava'
 import { SocketReads } from '../../dist/tcp/socket-reads.js'
+import { TcpConnection } from '../../dist/tcp/tcp-connection.js'
 import { tcpTransport } from '../../dist/tcp/tcp-transport.js'
 import { loopback } from '../host/fixture.ts'
 
@@ -111,77 +111,57 @@ test('a listener closes with its connections', async (t) => {
   t.deepEqual(listener.getAddrs(), [])
 })
 
-test('an address that is taken, and one where nobody listens, are errors', async (t) => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  const address = multiaddr(`/ip4/127.0.0.1/tcp/${port}`)
-  const upgrader = upgraderTo(() => undefined)
-  await t.throwsAsync(transport.createListener({ upgrader }).listen(address), { code: 'EADDRINUSE' })
-  server.close()
-  await once(server, 'close')
-  await t.throwsAsync(transport.dial(address, { upgrader, signal: AbortSignal.timeout(60_000) }), {
-    code: 'ECONNREFUSED',
-  })
+test('the connections of @libp2p/tcp are taken over', async (t) => {
+  const { outbound, inbound } = await openPair(t)
+  t.true(outbound instanceof TcpConnection)
+  t.true(inbound instanceof TcpConnection)
 })
 
-test('a dial ends with its signal, before and while it is under way', async (t) => {
-  const upgrader = upgraderTo(() => undefined)
-  const address = multiaddr('/ip4/127.0.0.1/tcp/1')
-  const reason = new Error('no longer wanted')
-  await t.throwsAsync(transport.dial(address, { upgrader, signal: AbortSignal.abort(reason) }), {
-    is: reason,
-  })
-  const abort = new AbortController()
-  const dialling = transport.dial(address, { upgrader, signal: abort.signal })
-  abort.abort(reason)
-  await t.throwsAsync(dialling, { is: reason })
-})
-
-test('only TCP addresses are listened on and dialled', (t) => {
-  const taken = ['/ip4/10.0.0.1/tcp/1', '/ip6/::1/tcp/1', '/dns4/node.example/tcp/5006'].map((a) =>
-    multiaddr(a),
-  )
-  const others = ['/ip4/10.0.0.1/udp/1', '/ip4/10.0.0.1/tcp/1/ws', '/unix/%2Ftmp%2Fsocket'].map((a) =>
-    multiaddr(a),
-  )
-  t.deepEqual(transport.dialFilter([...taken, ...others]), taken)
-  t.deepEqual(transport.listenFilter([...others, ...taken]), taken)
+test('a socket that was taken over and its successor close together', async (t) => {
+  for (const first of ['before', 'after'] as const) {
+    const accepted = Promise.withResolvers<{ before: Socket; after: Socket }>()
+    const server = createServer((before) => {
+      const after = new SocketReads().takeOver(before, () => undefined)
+      if (after !== undefined) accepted.resolve({ before, after })
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const client = connect((server.address() as { port: number }).port, '127.0.0.1')
+    const { before, after } = await accepted.promise
+    const closed = Promise.all([once(before, 'close'), once(after, 'close'), once(client, 'close')])
+    client.resume()
+    if (first === 'before') before.destroy()
+    else after.destroy()
+    await closed
+    server.close()
+    await once(server, 'close')
+  }
+  t.pass()
 })
 
 test('this Node lets sockets that were accepted read into memory of ours', async (t) => {
   const reads = new SocketReads()
-  const accepted = Promise.withResolvers<{ before: Socket; after: Socket }>()
   let received = ''
-  const done = Promise.withResolvers<void>()
-  const server = createServer({ pauseOnConnect: true }, (before) => {
-    const after = reads.adopt(before, (bytes) => {
+  const done = Promise.withResolvers<Socket | undefined>()
+  const server = createServer((before) => {
+    const after = reads.takeOver(before, (bytes) => {
       received += Buffer.from(bytes).toString()
-      if (received === 'hello') done.resolve()
+      if (received === 'hello') done.resolve(after)
     })
-    accepted.resolve({ before, after })
+    if (after === undefined) done.resolve(undefined)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
+  t.teardown(() => server.close())
   const client = connect((server.address() as { port: number }).port, '127.0.0.1')
   t.teardown(() => client.destroy())
   client.write('hello')
-  const { before, after } = await accepted.promise
-  t.teardown(() => after.destroy())
-  await done.promise
-  t.not(after, before)
-  t.is(after.listenerCount('data'), 0)
-  server.close()
-  await once(server, 'close')
+  const after = await done.promise
+  t.is(received, 'hello')
+  t.is(after?.listenerCount('data'), 0)
 })
 
-test('a socket without a handle to make another from is read as it is', async (t) => {
-  const socket = new PassThrough() as unknown as Socket
-  socket.pause()
-  const received = Promise.withResolvers<string>()
+test('a socket without a handle to make another from stays as it is', (t) => {
   t.is(
-    new SocketReads().adopt(socket, (bytes) => received.resolve(Buffer.from(bytes).toString())),
-    socket,
+    new SocketReads().takeOver(new Socket(), () => undefined),
+    undefined,
   )
-  socket.write('hello')
-  t.is(await received.promise, 'hello')
 })
