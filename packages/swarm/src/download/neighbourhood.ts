@@ -47,10 +47,6 @@ export class Neighbourhood {
     return this.#connecting.size > 0
   }
 
-  all(): Iterable<Neighbour> {
-    return this.#neighbours.values()
-  }
-
   /** Those of whom something may be asked: we don't wait in line for them. */
   open(): Iterable<Neighbour> {
     return this.#open
