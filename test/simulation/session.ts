@@ -90,6 +90,7 @@ export class Session {
     if (this.#ended) return
     this.#ended = true
     this.#sending?.flow?.cut()
+    this.#requester.loading.delete(this)
     const accepted = this.#wants.size + (this.#sending === undefined ? 0 : 1)
     this.#sending = undefined
     this.#world.deliver(this.holder, this.#world.scenario.latency, () => {
@@ -104,6 +105,7 @@ export class Session {
   /** The holder is gone. */
   lose(): void {
     this.#ended = true
+    this.#requester.loading.delete(this)
     this.#sending?.flow?.cut()
     this.#sending = undefined
     this.#world.deliver(this.#requester, this.#world.scenario.latency, () => this.#requester.lost(this))
@@ -174,6 +176,7 @@ export class Session {
     const sending: Sending = { index, bytes, noted: 0, isGranted: false, flow: undefined }
     this.#sending = sending
     this.#coming = sending
+    this.#requester.loading.add(this)
     sending.flow = this.#world.flow(this.holder, this.#requester, {
       bytes,
       onSent: () => this.#sent(sending),
@@ -192,7 +195,10 @@ export class Session {
 
   #arrived(sending: Sending): void {
     if (this.#ended) return
-    if (this.#coming === sending) this.#coming = undefined
+    if (this.#coming === sending) {
+      this.#coming = undefined
+      this.#requester.loading.delete(this)
+    }
     const { index, bytes, noted, isGranted } = sending
     const peer = this.holder.name
     this.#dispatch({ type: 'progress', peer, bytes: bytes - noted })

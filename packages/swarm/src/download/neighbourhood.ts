@@ -99,7 +99,7 @@ export class Neighbourhood {
     if (neighbour === undefined) return false
     let isWanted = false
     for (const index of indexes) {
-      if (neighbour.distrusted.has(index) || !neighbour.held.add(index)) continue
+      if (neighbour.isDistrusted(index) || !neighbour.held.add(index)) continue
       isWanted = this.#ledger.wanted.has(index) || isWanted
       this.#ledger.countHolder(index, 1)
     }
@@ -157,7 +157,7 @@ export class Neighbourhood {
   distrust(peer: string, index: number): void {
     const neighbour = this.#neighbours.get(peer)
     if (neighbour === undefined) return
-    neighbour.distrusted.add(index)
+    neighbour.distrust(index)
     this.refused(peer, index)
   }
 
