@@ -26,12 +26,13 @@ test('the flags that examples rely on are there', (t) => {
     '--swarm-listen',
     '--upstream',
     '--upstreams-only',
+    '--zone',
   ])
 })
 
 test('the keys of a section are known, also of a named upstream', (t) => {
   const schema = settingsSchema(defaults)
-  t.deepEqual(keysAt(schema, ['swarm']), ['listen', 'announce', 'bootstrap'])
+  t.deepEqual(keysAt(schema, ['swarm']), ['listen', 'announce', 'zone', 'bootstrap'])
   t.deepEqual(keysAt(schema, ['upstreams', 'registries', 'r.corp']), ['url', 'username', 'passwordFile'])
   t.deepEqual(keysAt(schema, ['nowhere']), [])
 })

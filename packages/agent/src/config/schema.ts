@@ -82,6 +82,13 @@ export const settingsSchema = (defaults: { dataDir: string }) =>
         list: true,
         description: 'address told to peers instead of those listened on',
       }),
+      zone: text('a name of at most 128 characters without white space', (value) => /^\S{1,128}$/.test(value))
+        .optional()
+        .register(settingNotes, {
+          flag: 'zone',
+          argument: '<name>',
+          description: 'where this node is, e.g. eu-west-1a: between zones each chunk crosses about once',
+        }),
       bootstrap: listOf(text(bootstrap, isBootstrap), bootstrap).default([]).register(settingNotes, {
         flag: 'bootstrap',
         argument: '<place>',

@@ -90,16 +90,17 @@ export class LeaseTable {
       case 'claim':
         return this.#claim(member, now)
       case 'leave':
-        this.#leave(member)
-        return this.#grant(now)
+        return [...this.#leave(member), ...this.#grant(now)]
     }
   }
 
-  #join({ member: name, held, leased = [] }: LeaseEvent & { type: 'join' }, now: number): LeaseCommand[] {
+  #join(event: LeaseEvent & { type: 'join' }, now: number): LeaseCommand[] {
+    const { member: name, held, zone = '', leased = [] } = event
     const former = this.#members.get(name)
-    if (former !== undefined) this.#leave(former)
+    const commands = former === undefined ? [] : this.#leave(former)
     const member: SwarmMember = {
       name,
+      zone,
       held,
       leased: new Set(),
       introduced: new Set(),
@@ -117,7 +118,7 @@ export class LeaseTable {
         if (this.#free.has(index)) this.#lease(member, index)
       }
     }
-    return this.#introductions.join(member)
+    return [...commands, ...this.#introductions.join(member)]
   }
 
   #landed(member: SwarmMember, index: number, now: number): LeaseCommand[] {
@@ -255,13 +256,13 @@ export class LeaseTable {
     return commands
   }
 
-  #leave(member: SwarmMember): void {
+  #leave(member: SwarmMember): LeaseCommand[] {
     member.isWilling = false
     this.#release(member, [...member.leased])
     this.#waiting.delete(member)
-    this.#introductions.leave(member)
     this.#members.delete(member.name)
     for (const index of member.held) this.#free.countHolder(index, -1)
+    return this.#introductions.leave(member)
   }
 
   #revokeStalled(now: number): LeaseCommand[] {

@@ -44,6 +44,7 @@ export interface Libp2pHostComponents {
 }
 
 export interface Libp2pHostInit {
+  readonly zone: string
   readonly bootstrap: readonly BootstrapSource[]
   /** Under which nodes of the network segment answer, if we look for peers there. */
   readonly serviceTag: string | undefined
@@ -53,6 +54,7 @@ export interface Libp2pHostInit {
 /** {@link SwarmHost} on a libp2p node: puts together what keeps its mesh alive. */
 export class Libp2pHost implements SwarmHost {
   readonly peer: string
+  readonly zone: string
   readonly discovery: Discovery
   readonly #components: Libp2pHostComponents
   readonly #timings: HostTimings
@@ -74,6 +76,7 @@ export class Libp2pHost implements SwarmHost {
     this.#components = components
     this.#timings = timings
     this.peer = node.peerId.toString()
+    this.zone = init.zone
     this.#table = routingTableOf(dht)
     this.#addresses = new PeerAddresses(node.peerStore)
     this.#monitor = new LinkMonitor(
