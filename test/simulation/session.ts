@@ -1,5 +1,4 @@
 import type { DownloadEvent } from '../../packages/swarm/dist/download/download-events.js'
-import { newsIntervalMs } from '../../packages/swarm/dist/exchange/news-interval.js'
 import { uploadCost } from '../../packages/swarm/dist/exchange/upload-turns.js'
 import type { Flow } from './link.ts'
 import type { SimulatedNode } from './simulated-node.ts'
@@ -25,8 +24,8 @@ export class Session {
   readonly #wants = new Set<number>()
   /** How much of what the holder got it has told. */
   #told: number
-  #newsAt = Number.POSITIVE_INFINITY
-  #timerAt = Number.POSITIVE_INFINITY
+  /** The requester waits for a slot, or was granted one that it has not used yet. */
+  #isWaiting = false
   /** What is leaving the holder. */
   #sending: Sending | undefined
   /** What has not come in yet; the last of it, if there are several. */
@@ -40,7 +39,6 @@ export class Session {
     this.#requester = init.requester
     this.#told = init.holder.landed.length
     this.holder.uploads.add(this)
-    this.holder.attentive.add(this)
   }
 
   want(index: number): void {
@@ -58,37 +56,24 @@ export class Session {
     if (unsent !== undefined) this.#world.message(this.holder, () => this.#receive(unsent))
   }
 
-  /** The holder has got a chunk. */
-  hasNews(index?: number): void {
-    if (this.#told === this.holder.landed.length) return
-    const isServed = this.#sending !== undefined || this.holder.turns.isWaiting(this)
-    const isNews = index === undefined || !this.holder.knowsThatHolds(this.#requester.name, index)
-    const isIdle = isNews && !isServed
-    // For whom there is nothing to do at the next chunk: news will be told soon, or with the chunk that it is served.
-    if (isServed || isIdle) this.holder.attentive.delete(this)
-    else this.holder.attentive.add(this)
-    this.#tellWithin(newsIntervalMs({ isIdle, listeners: this.holder.uploads.size }))
+  /** Whether there is something that the requester was not told of. */
+  get hasNews(): boolean {
+    return this.#told < this.holder.landed.length
   }
 
-  #tellWithin(ms: number): void {
-    const at = this.#world.time.now + ms
-    if (at >= this.#newsAt) return
-    this.#newsAt = at
-    if (at < this.#timerAt) this.#setTimer(at)
+  /** Tells news, unless they will soon travel with a chunk or a grant. */
+  tellIdle(): void {
+    if (!this.hasNews || this.#isWaiting || this.#sending !== undefined) return
+    const { landed } = this.holder
+    for (let place = this.#told; place < landed.length; place++) {
+      if (!this.holder.knowsThatHolds(this.#requester.name, landed[place] as number)) return this.#tell()
+    }
   }
 
-  /** A timer that has become too early waits on when it fires: most news travel with something else before. */
-  #setTimer(at: number): void {
-    const { time } = this.#world
-    this.#timerAt = at
-    time.after(at - time.now, () => {
-      if (at !== this.#timerAt) return
-      this.#timerAt = Number.POSITIVE_INFINITY
-      if (this.#ended || !Number.isFinite(this.#newsAt)) return
-      if (this.#newsAt > time.now) return this.#setTimer(this.#newsAt)
-      const news = this.#takeNews()
-      if (news.length > 0) this.#tell(news)
-    })
+  /** Tells news that have waited for so long. */
+  tellAfter(ms: number): void {
+    if (this.hasNews && this.#world.time.now - (this.holder.landedAt[this.#told] as number) >= ms)
+      this.#tell()
   }
 
   /** What came of a chunk since the last time shows that the holder is not silent. */
@@ -105,11 +90,11 @@ export class Session {
     if (this.#ended) return
     this.#ended = true
     this.#sending?.flow?.cut()
+    this.#requester.loading.delete(this)
     const accepted = this.#wants.size + (this.#sending === undefined ? 0 : 1)
     this.#sending = undefined
     this.#world.deliver(this.holder, this.#world.scenario.latency, () => {
       this.holder.uploads.delete(this)
-      this.holder.attentive.delete(this)
       if (!this.holder.isAlive) return
       const { turns } = this.holder
       grantAll(turns.leave(this))
@@ -120,6 +105,7 @@ export class Session {
   /** The holder is gone. */
   lose(): void {
     this.#ended = true
+    this.#requester.loading.delete(this)
     this.#sending?.flow?.cut()
     this.#sending = undefined
     this.#world.deliver(this.#requester, this.#world.scenario.latency, () => this.#requester.lost(this))
@@ -139,10 +125,13 @@ export class Session {
     for (const index of cancels) if (this.#wants.delete(index)) grantAll(turns.done(this, 0))
     const refused: number[] = []
     for (const index of wants) {
-      if (turns.want(this)) this.#wants.add(index)
-      else refused.push(index)
+      if (turns.want(this)) {
+        this.#isWaiting = false
+        this.#wants.add(index)
+      } else refused.push(index)
     }
     if (refused.length > 0) {
+      this.#isWaiting = true
       this.#world.message(this.#requester, () =>
         this.#dispatch({ type: 'busy', peer: this.holder.name, indexes: refused }),
       )
@@ -152,8 +141,9 @@ export class Session {
 
   decline(): void {
     this.#world.message(this.holder, () => {
+      this.#isWaiting = false
       grantAll(this.holder.turns.decline(this))
-      this.hasNews()
+      this.holder.tellSoon()
     })
   }
 
@@ -176,6 +166,7 @@ export class Session {
     const bytes = this.#world.layout.lengthOf(index)
     const news = this.#takeNews()
     const waits = this.holder.turns.waitAgain(this)
+    if (waits) this.#isWaiting = true
     if (news.length > 0 || waits) {
       this.#world.deliver(this.#requester, this.#world.scenario.latency, () => {
         if (news.length > 0) this.#has(news)
@@ -185,6 +176,7 @@ export class Session {
     const sending: Sending = { index, bytes, noted: 0, isGranted: false, flow: undefined }
     this.#sending = sending
     this.#coming = sending
+    this.#requester.loading.add(this)
     sending.flow = this.#world.flow(this.holder, this.#requester, {
       bytes,
       onSent: () => this.#sent(sending),
@@ -198,12 +190,15 @@ export class Session {
     const { turns } = this.holder
     grantAll(turns.done(this, uploadCost(sending.bytes, this.#requester.sources)))
     this.#sendNext()
-    this.hasNews()
+    if (this.hasNews) this.holder.tellSoon()
   }
 
   #arrived(sending: Sending): void {
     if (this.#ended) return
-    if (this.#coming === sending) this.#coming = undefined
+    if (this.#coming === sending) {
+      this.#coming = undefined
+      this.#requester.loading.delete(this)
+    }
     const { index, bytes, noted, isGranted } = sending
     const peer = this.holder.name
     this.#dispatch({ type: 'progress', peer, bytes: bytes - noted })
@@ -218,12 +213,11 @@ export class Session {
   #takeNews(): number[] {
     const news = this.holder.landed.slice(this.#told)
     this.#told = this.holder.landed.length
-    this.#newsAt = Number.POSITIVE_INFINITY
-    this.holder.attentive.add(this)
     return news
   }
 
-  #tell(news: number[]): void {
+  #tell(): void {
+    const news = this.#takeNews()
     this.#world.message(this.#requester, () => this.#has(news))
   }
 

@@ -2,6 +2,7 @@ import { ChunkSet } from '@shoal/content'
 import type { DownloadCommand, DownloadEvent } from '../../packages/swarm/dist/download/download-events.js'
 import { DownloadPlanner } from '../../packages/swarm/dist/download/planner.js'
 import { concurrentUploads } from '../../packages/swarm/dist/exchange/exchange-protocol.js'
+import { newsIntervalMs } from '../../packages/swarm/dist/exchange/news-interval.js'
 import { UploadTurns } from '../../packages/swarm/dist/exchange/upload-turns.js'
 import { CoordinatorLine } from './coordinator-line.ts'
 import { Downlink, Uplink } from './link.ts'
@@ -13,6 +14,7 @@ import { UpstreamRequest } from './upstream-request.ts'
 const tickMs = 250
 /** TCP, Noise and yamux, on two hosts that are busy. */
 const dialMs = 12
+const idleNewsMs = newsIntervalMs({ isIdle: true, listeners: 1 })
 
 export interface SimulatedNodeInit {
   readonly name: string
@@ -32,11 +34,12 @@ export class SimulatedNode {
   /** What it holds, and in which order it came. */
   readonly held: ChunkSet
   readonly landed: number[] = []
+  readonly landedAt: number[] = []
   readonly turns = new UploadTurns<Session>(concurrentUploads)
   /** Those who load from it. */
   readonly uploads = new Set<Session>()
-  /** Those of them for whom a chunk that lands now changes when they hear of it. */
-  readonly attentive = new Set<Session>()
+  /** Those in which a chunk is on its way to it. */
+  readonly loading = new Set<Session>()
   isAlive = true
   arrivedAt: number | undefined
   completedAt: number | undefined
@@ -51,6 +54,7 @@ export class SimulatedNode {
   /** Sessions that have something to send. */
   #unflushed: Session[] = []
   #depth = 0
+  #tellsSoon = false
 
   constructor(world: World, init: SimulatedNodeInit) {
     this.#world = world
@@ -115,13 +119,25 @@ export class SimulatedNode {
   store(index: number, from: string): void {
     if (!this.isBusy || !this.held.add(index)) return
     this.landed.push(index)
-    for (const session of this.attentive) session.hasNews(index)
+    this.landedAt.push(this.#world.time.now)
+    if (this.uploads.size > 0) this.tellSoon()
     this.#line?.landed(index, from === 'upstream')
     this.dispatch({ type: 'stored', index, from })
     const next = this.held.firstMissing(this.#readingAt)
     if (next === this.#readingAt) return
     this.#readingAt = next
     this.dispatch({ type: 'reading', index: next })
+  }
+
+  /** Tells those who have nothing to ask of it what landed. */
+  tellSoon(): void {
+    if (this.#tellsSoon) return
+    this.#tellsSoon = true
+    this.#world.time.after(idleNewsMs, () => {
+      this.#tellsSoon = false
+      if (!this.isAlive) return
+      for (const session of this.uploads) session.tellIdle()
+    })
   }
 
   isFetching(index: number): boolean {
@@ -150,11 +166,22 @@ export class SimulatedNode {
 
   #tick(): void {
     this.#world.time.after(tickMs, () => {
-      if (!this.isBusy) return
-      for (const session of this.#sessions.values()) session.noteProgress()
+      if (!this.isAlive) return
+      const newsMs = newsIntervalMs({ isIdle: false, listeners: this.uploads.size })
+      for (const session of this.uploads) session.tellAfter(newsMs)
+      if (!this.isBusy) {
+        if (this.#hasNews()) this.#tick()
+        return
+      }
+      for (const session of this.loading) session.noteProgress()
       this.dispatch({ type: 'tick' })
       this.#tick()
     })
+  }
+
+  #hasNews(): boolean {
+    for (const session of this.uploads) if (session.hasNews) return true
+    return false
   }
 
   #carryOut(command: DownloadCommand): void {

@@ -32,7 +32,7 @@ const maxCapacity = 2 ** 20
 /** Which chunks of a blob someone has: a bitfield with a count, and a compact form for the wire. */
 export class ChunkSet implements ReadonlyChunkSet {
   readonly capacity: number
-  readonly #bits: Uint8Array
+  readonly #words: Uint32Array<ArrayBuffer>
   #size = 0
 
   /** @throws InvalidInputError `CHUNK_SET_INVALID` for a capacity that is not 0 … 2^20 */
@@ -41,7 +41,7 @@ export class ChunkSet implements ReadonlyChunkSet {
       throw invalid(`capacity ${capacity}; expected 0 to ${maxCapacity}`)
     }
     this.capacity = capacity
-    this.#bits = new Uint8Array(Math.ceil(capacity / 8))
+    this.#words = new Uint32Array(Math.ceil(capacity / 32))
   }
 
   static full(capacity: number): ChunkSet {
@@ -78,7 +78,7 @@ export class ChunkSet implements ReadonlyChunkSet {
   }
 
   has(index: number): boolean {
-    return ((this.#bits[index >>> 3] ?? 0) & (1 << (index & 7))) !== 0
+    return ((this.#words[index >>> 5] ?? 0) & (1 << (index & 31))) !== 0
   }
 
   /**
@@ -91,7 +91,7 @@ export class ChunkSet implements ReadonlyChunkSet {
       throw invalid(`chunk ${index} of ${this.capacity}`)
     }
     if (this.has(index)) return false
-    this.#bits[index >>> 3] = (this.#bits[index >>> 3] ?? 0) | (1 << (index & 7))
+    this.#words[index >>> 5] = (this.#words[index >>> 5] ?? 0) | (1 << (index & 31))
     this.#size++
     return true
   }
@@ -99,31 +99,25 @@ export class ChunkSet implements ReadonlyChunkSet {
   /** Removes a chunk; false if it was not there. */
   delete(index: number): boolean {
     if (!this.has(index)) return false
-    this.#bits[index >>> 3] = (this.#bits[index >>> 3] ?? 0) & ~(1 << (index & 7))
+    this.#words[index >>> 5] = (this.#words[index >>> 5] ?? 0) & ~(1 << (index & 31))
     this.#size--
     return true
   }
 
   firstMissing(from = 0): number {
-    let index = from
-    while (index < this.capacity) {
-      if ((index & 7) === 0 && this.#bits[index >>> 3] === 0xff) index += 8
-      else if (this.has(index)) index++
-      else return index
-    }
-    return this.capacity
+    return Math.min(this.#firstBit(from, 0xffff_ffff), this.capacity)
   }
 
   firstCommon(other: ReadonlyChunkSet, from = 0): number {
-    const theirs = (other as ChunkSet).#bits
-    let byte = from >>> 3
-    let common = (this.#bits[byte] ?? 0) & (theirs[byte] ?? 0) & (0xff << (from & 7))
+    const ours = this.#words
+    const theirs = (other as ChunkSet).#words
+    let word = from >>> 5
+    let common = (ours[word] ?? 0) & (theirs[word] ?? 0) & (0xffff_ffff << (from & 31))
     while (common === 0) {
-      if (++byte >= this.#bits.length) return this.capacity
-      common = (this.#bits[byte] ?? 0) & (theirs[byte] ?? 0)
+      if (++word >= ours.length) return this.capacity
+      common = (ours[word] ?? 0) & (theirs[word] ?? 0)
     }
-    // The lowest bit that is set: 31 minus the number of zeros above it.
-    return byte * 8 + 31 - Math.clz32(common & -common)
+    return word * 32 + lowestBit(common)
   }
 
   *[Symbol.iterator](): Generator<number> {
@@ -145,27 +139,47 @@ export class ChunkSet implements ReadonlyChunkSet {
 
   /** The shorter of two forms: gaps and run lengths as varints, or the bitmap itself. */
   encode(): Uint8Array<ArrayBuffer> {
-    const runs = encodeRuns(this.runs(), this.#bits.length)
+    const runs = encodeRuns(this.runs(), this.#bytes.length)
     if (runs !== undefined) return runs
-    const bitmap = new Uint8Array(1 + this.#bits.length)
+    const bitmap = new Uint8Array(1 + this.#bytes.length)
     bitmap[0] = asBitmap
-    bitmap.set(this.#bits, 1)
+    bitmap.set(this.#bytes, 1)
     return bitmap
   }
 
   clone(): ChunkSet {
     const copy = new ChunkSet(this.capacity)
-    copy.#bits.set(this.#bits)
+    copy.#words.set(this.#words)
     copy.#size = this.#size
     return copy
   }
 
-  #firstPresent(from: number): number {
-    let index = from
-    while (index < this.capacity && !this.has(index))
-      index += (index & 7) === 0 && this.#bits[index >>> 3] === 0 ? 8 : 1
-    return Math.min(index, this.capacity)
+  /** The bitmap of the wire: chunk 0 is the lowest bit of the first byte, as words have it where the low byte is first. */
+  get #bytes(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#words.buffer, 0, Math.ceil(this.capacity / 8))
   }
+
+  #firstPresent(from: number): number {
+    return Math.min(this.#firstBit(from, 0), this.capacity)
+  }
+
+  /** The first bit at or after `from` that is set once all are flipped where `flip` has ones; behind the last if none is. */
+  #firstBit(from: number, flip: number): number {
+    const words = this.#words
+    let word = from >>> 5
+    if (word >= words.length) return this.capacity
+    let bits = ((words[word] ?? 0) ^ flip) & (0xffff_ffff << (from & 31))
+    while (bits === 0) {
+      if (++word >= words.length) return this.capacity
+      bits = (words[word] ?? 0) ^ flip
+    }
+    return word * 32 + lowestBit(bits)
+  }
+}
+
+/** 31 minus the number of zeros above it. */
+function lowestBit(bits: number): number {
+  return 31 - Math.clz32(bits & -bits)
 }
 
 /** Undefined when the runs take more than `maxBytes`, so that a bitmap is shorter. */

@@ -30,25 +30,31 @@ export function pickChunk(input: PickInput): number | undefined {
   return pickRarest(input)
 }
 
-function pickRarest({ wanted, offered, availability, random }: PickInput): number | undefined {
-  const { capacity } = wanted
+function pickRarest(input: PickInput): number | undefined {
+  const { capacity } = input.wanted
   // From a random place on and around: of equally rare chunks, each peer's turn falls on another.
-  const turn = Math.floor(random() * capacity)
+  const turn = Math.floor(input.random() * capacity)
+  const after = rarestBetween(input, turn, capacity)
+  const before = rarestBetween(input, 0, turn)
+  if (after === undefined || before === undefined) return after ?? before
+  return input.availability(before) < input.availability(after) ? before : after
+}
+
+function rarestBetween(input: PickInput, from: number, to: number): number | undefined {
+  const { wanted, offered } = input
   let best: number | undefined
-  let bestAvailability = Number.POSITIVE_INFINITY
-  const look = (from: number, to: number): void => {
-    for (
-      let index = wanted.firstCommon(offered, from);
-      index < to;
-      index = wanted.firstCommon(offered, index + 1)
-    ) {
-      const found = availability(index)
-      if (found >= bestAvailability) continue
-      best = index
-      bestAvailability = found
-    }
+  let bestAvailability = 0xffff_ffff
+  for (
+    let index = wanted.firstCommon(offered, from);
+    index < to;
+    index = wanted.firstCommon(offered, index + 1)
+  ) {
+    const availability = input.availability(index)
+    if (availability >= bestAvailability) continue
+    best = index
+    bestAvailability = availability
+    // Nothing that the peer offers is rarer.
+    if (availability === 1) break
   }
-  look(turn, capacity)
-  look(0, turn)
   return best
 }

@@ -75,4 +75,6 @@ export type DownloadCommand =
   | { readonly type: 'finish' }
   | { readonly type: 'fail'; readonly reason: string }
 
+export const noCommands: readonly DownloadCommand[] = []
+
 export const fromUpstream = 'upstream'

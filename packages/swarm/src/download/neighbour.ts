@@ -8,7 +8,7 @@ export class Neighbour {
   /** Chunks asked for and not here yet, by the time of asking. */
   readonly pending = new Map<number, number>()
   /** Chunks that must not come from this peer again. */
-  readonly distrusted = new Set<number>()
+  #distrusted: Set<number> | undefined
   lastProgress: number
   /** It stopped sending: its pending chunks may be asked of others too. */
   snubbed = false
@@ -21,6 +21,15 @@ export class Neighbour {
     this.held = held
     this.lastProgress = now
     this.#speed = new SpeedMeter(now)
+  }
+
+  distrust(index: number): void {
+    this.#distrusted ??= new Set()
+    this.#distrusted.add(index)
+  }
+
+  isDistrusted(index: number): boolean {
+    return this.#distrusted?.has(index) === true
   }
 
   get bytesPerSecond(): number {

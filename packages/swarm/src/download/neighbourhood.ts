@@ -1,6 +1,6 @@
 import type { ChunkSet } from '@shoal/content'
 import type { ChunkLedger } from './chunk-ledger.ts'
-import type { DownloadCommand } from './download-events.ts'
+import { type DownloadCommand, noCommands } from './download-events.ts'
 import { Neighbour } from './neighbour.ts'
 
 /** With 20 or more a swarm comes within a tenth of its bound (Shoal's model). */
@@ -65,9 +65,9 @@ export class Neighbourhood {
     }
   }
 
-  connect(): DownloadCommand[] {
+  connect(): readonly DownloadCommand[] {
     const { complete, other } = this.#candidates
-    if (complete.size + other.size === 0) return []
+    if (complete.size + other.size === 0) return noCommands
     const commands: DownloadCommand[] = []
     let places = maxNeighbours + placesForComplete - this.#neighbours.size - this.#connecting.size
     let ordinary = maxNeighbours - this.#incomplete()
@@ -93,14 +93,18 @@ export class Neighbourhood {
     for (const index of held) this.#ledger.countHolder(index, 1)
   }
 
-  has(peer: string, indexes: readonly number[]): void {
+  /** The peer has got chunks. False if we want none of them: then there is nothing to decide. */
+  has(peer: string, indexes: readonly number[]): boolean {
     const neighbour = this.#neighbours.get(peer)
-    if (neighbour === undefined) return
+    if (neighbour === undefined) return false
+    let isWanted = false
     for (const index of indexes) {
-      if (neighbour.distrusted.has(index) || !neighbour.held.add(index)) continue
+      if (neighbour.isDistrusted(index) || !neighbour.held.add(index)) continue
+      isWanted = this.#ledger.wanted.has(index) || isWanted
       this.#ledger.countHolder(index, 1)
     }
-    neighbour.dryAt = undefined
+    if (isWanted) neighbour.dryAt = undefined
+    return isWanted
   }
 
   progress(peer: string, bytes: number, now: number): void {
@@ -153,7 +157,7 @@ export class Neighbourhood {
   distrust(peer: string, index: number): void {
     const neighbour = this.#neighbours.get(peer)
     if (neighbour === undefined) return
-    neighbour.distrusted.add(index)
+    neighbour.distrust(index)
     this.refused(peer, index)
   }
 
@@ -169,9 +173,9 @@ export class Neighbourhood {
   }
 
   /** A chunk is here: whoever else was asked for it need not send it. */
-  stored(index: number, from: string, now: number): DownloadCommand[] {
+  stored(index: number, from: string, now: number): readonly DownloadCommand[] {
     const asked = this.#asked.get(index)
-    if (asked === undefined) return []
+    if (asked === undefined) return noCommands
     const commands: DownloadCommand[] = []
     for (const neighbour of [...asked]) {
       const askedAt = this.#settle(neighbour, index)
@@ -183,7 +187,7 @@ export class Neighbourhood {
   }
 
   /** Leaves those who are silent, and those who are slow while others wait for their place. */
-  review(now: number): DownloadCommand[] {
+  review(now: number): readonly DownloadCommand[] {
     const commands: DownloadCommand[] = []
     const snubMs = Math.min(maxSnubMs, Math.max(minSnubMs, snubResponses * this.#responseMs))
     for (const neighbour of this.#neighbours.values()) {

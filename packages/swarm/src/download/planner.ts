@@ -1,6 +1,6 @@
 import type { ChunkLayout, ChunkRun, ChunkSet } from '@shoal/content'
 import { ChunkLedger } from './chunk-ledger.ts'
-import { type DownloadCommand, type DownloadEvent, fromUpstream } from './download-events.ts'
+import { type DownloadCommand, type DownloadEvent, fromUpstream, noCommands } from './download-events.ts'
 import { Neighbourhood } from './neighbourhood.ts'
 import { RequestPlan } from './request-plan.ts'
 import { UpstreamPlan } from './upstream-plan.ts'
@@ -72,10 +72,11 @@ export class DownloadPlanner {
     this.#upstream = new UpstreamPlan(shared)
   }
 
-  step(event: DownloadEvent, now: number): DownloadCommand[] {
-    if (this.#ended && event.type !== 'dropped') return []
+  step(event: DownloadEvent, now: number): readonly DownloadCommand[] {
+    if (this.#ended && event.type !== 'dropped') return noCommands
     if (signsOfLife.has(event.type)) this.#lastMoved = now
-    const commands = this.#apply(event, now)
+    if (event.type === 'has' && !this.#neighbours.has(event.peer, event.indexes)) return noCommands
+    let commands = this.#apply(event, now)
     // Some bytes of a chunk change no decision, and there are many of them.
     if (event.type === 'progress') return commands
     if (this.#ledger.held.isComplete) {
@@ -83,15 +84,13 @@ export class DownloadPlanner {
       return [...commands, { type: 'finish' }]
     }
     this.#hurry(now)
-    commands.push(
-      ...this.#neighbours.connect(),
-      ...this.#upstream.fetch(now, () => this.#runAlone(now)),
-      ...this.#requests.request(this.#readingAt, now),
-      ...this.#upstream.ask(this.#wantsLeases(now)),
-    )
+    commands = joined(commands, this.#neighbours.connect())
+    commands = joined(commands, this.#upstream.fetch(now, this.#runAlone))
+    commands = joined(commands, this.#requests.request(this.#readingAt, now))
+    commands = joined(commands, this.#upstream.ask(this.#wantsLeases(now)))
     if (this.#search === 'none' && this.#lacksPeers(now)) {
       this.#search = 'running'
-      commands.push({ type: 'search' })
+      commands = joined(commands, [{ type: 'search' }])
     }
     const reason = this.#hopeless(now)
     if (reason === undefined) return commands
@@ -114,40 +113,39 @@ export class DownloadPlanner {
     return this.#neighbours.get(peer)?.held.has(index) === true
   }
 
-  #apply(event: DownloadEvent, now: number): DownloadCommand[] {
+  #apply(event: DownloadEvent, now: number): readonly DownloadCommand[] {
     switch (event.type) {
       case 'found':
         this.#neighbours.found(event.peers, event.complete === true)
-        return []
+        return noCommands
       case 'searched':
         this.#search = 'done'
-        return []
+        return noCommands
       case 'connected':
         this.#neighbours.connected(event.peer, event.held, now)
-        return []
+        return noCommands
       case 'has':
-        this.#neighbours.has(event.peer, event.indexes)
-        return []
+        return noCommands
       case 'progress':
         this.#neighbours.progress(event.peer, event.bytes, now)
         this.#requests.progress(event.bytes, now)
-        return []
+        return noCommands
       case 'gone':
         this.#neighbours.gone(event.peer)
-        return []
+        return noCommands
       case 'refused':
         this.#neighbours.refused(event.peer, event.index)
-        return []
+        return noCommands
       case 'busy':
         this.#neighbours.busy(event.peer, event.indexes)
-        return []
+        return noCommands
       case 'granted':
         this.#neighbours.granted(event.peer)
-        return []
+        return noCommands
       case 'distrusted':
         this.#neighbours.distrust(event.peer, event.index)
         if (event.fetchUpstream && !this.#ledger.held.has(event.index)) this.#upstream.owe(event.index)
-        return []
+        return noCommands
       case 'stored':
         return this.#stored(event.index, event.from, now)
       case 'leased':
@@ -157,24 +155,24 @@ export class DownloadPlanner {
       case 'coordinated':
         this.#coordinated = event.connected
         this.#upstream.coordinatorChanged()
-        return []
+        return noCommands
       case 'upstream-ended':
         return this.#upstream.ended(event.run, { failed: event.failed, now })
       case 'upstream-whole':
         return this.#upstream.whole(event.run)
       case 'dropped':
         this.#drop(event.suspects, now)
-        return []
+        return noCommands
       case 'reading':
         if (event.index !== this.#readingAt) this.#readingSince = now
         this.#readingAt = event.index
-        return []
+        return noCommands
       case 'tick':
         return this.#neighbours.review(now)
     }
   }
 
-  #stored(index: number, from: string, now: number): DownloadCommand[] {
+  #stored(index: number, from: string, now: number): readonly DownloadCommand[] {
     this.#ledger.store(index)
     this.#lastStored = now
     this.#upstream.stored(index, from === fromUpstream)
@@ -204,7 +202,7 @@ export class DownloadPlanner {
   }
 
   /** Bounded wait: when nothing moves for a while, and nothing is coming from upstream, go without a lease. */
-  #runAlone(now: number): ChunkRun | undefined {
+  readonly #runAlone = (now: number): ChunkRun | undefined => {
     if (now - this.#lastMoved < aloneAfterMs) return undefined
     const ahead = this.#ledger.held.firstMissing(this.#readingAt)
     const start = ahead < this.#layout.count ? ahead : this.#ledger.held.firstMissing(0)
@@ -239,4 +237,13 @@ export class DownloadPlanner {
     if (now - this.#lastStored < giveUpAfterMs) return undefined
     return `${why}; ${this.#neighbours.size} peers bring nothing new`
   }
+}
+
+/** Most events change little: their commands are passed on as they are. */
+function joined(
+  first: readonly DownloadCommand[],
+  second: readonly DownloadCommand[],
+): readonly DownloadCommand[] {
+  if (second.length === 0) return first
+  return first.length === 0 ? second : [...first, ...second]
 }

@@ -1,7 +1,7 @@
 import type { ChunkLayout } from '@shoal/content'
 import type { ChunkLedger } from './chunk-ledger.ts'
 import { pickChunk } from './chunk-picker.ts'
-import type { DownloadCommand } from './download-events.ts'
+import { type DownloadCommand, noCommands } from './download-events.ts'
 import type { Neighbour } from './neighbour.ts'
 import type { Neighbourhood } from './neighbourhood.ts'
 import { SpeedMeter } from './speed-meter.ts'
@@ -25,6 +25,7 @@ export class RequestPlan {
   readonly #neighbours: Neighbourhood
   readonly #random: () => number
   readonly #speed: SpeedMeter
+  readonly #availability: (index: number) => number
 
   constructor(init: {
     layout: ChunkLayout
@@ -38,6 +39,7 @@ export class RequestPlan {
     this.#neighbours = init.neighbours
     this.#random = init.random
     this.#speed = new SpeedMeter(init.now)
+    this.#availability = (index) => init.ledger.availability(index)
   }
 
   /** Bytes came in, from whatever peer. */
@@ -46,10 +48,10 @@ export class RequestPlan {
   }
 
   /** What to ask for now; `readingAt` is the first chunk that a client waits for. */
-  request(readingAt: number, now: number): DownloadCommand[] {
+  request(readingAt: number, now: number): readonly DownloadCommand[] {
     const granted = this.#neighbours.takeGranted()
     const missing = this.#layout.count - this.#ledger.held.size
-    if (this.#room() <= 0 && granted.length === 0 && missing > endgameChunks) return []
+    if (this.#room() <= 0 && granted.length === 0 && missing > endgameChunks) return noCommands
     const commands: DownloadCommand[] = []
     const windowStart = this.#ledger.held.firstMissing(readingAt)
     for (const neighbour of granted) {
@@ -120,7 +122,7 @@ export class RequestPlan {
       wanted: ledger.wanted,
       offered: neighbour.held,
       windowStart,
-      availability: (index) => ledger.availability(index),
+      availability: this.#availability,
       random: this.#random,
     })
   }

@@ -1,6 +1,6 @@
 import { type ChunkLayout, type ChunkRun, ChunkSet } from '@shoal/content'
 import type { ChunkLedger } from './chunk-ledger.ts'
-import type { DownloadCommand, UpstreamFailure } from './download-events.ts'
+import { type DownloadCommand, noCommands, type UpstreamFailure } from './download-events.ts'
 
 /** Two requests at a time keep upstream's pipe full while the next lease travels. */
 const maxFetches = 2
@@ -122,10 +122,11 @@ export class UpstreamPlan {
   }
 
   /** Starts what there is to fetch; `alone` gives a run to fetch without a lease. */
-  fetch(now: number, alone: () => ChunkRun | undefined): DownloadCommand[] {
+  fetch(now: number, alone: (now: number) => ChunkRun | undefined): readonly DownloadCommand[] {
+    if (this.#fetches.length === maxFetches) return noCommands
     const commands: DownloadCommand[] = []
     while (this.#fetches.length < maxFetches && this.isUsable(now)) {
-      const run = firstRun(this.#owed) ?? firstRun(this.#leased) ?? (this.isIdle ? alone() : undefined)
+      const run = firstRun(this.#owed) ?? firstRun(this.#leased) ?? (this.isIdle ? alone(now) : undefined)
       if (run === undefined) break
       commands.push(this.#start({ start: run.start, end: Math.min(run.end, run.start + maxRunChunks) }))
     }
@@ -161,8 +162,8 @@ export class UpstreamPlan {
   }
 
   /** Tells the coordinator whether we would fetch more, when that changed. */
-  ask(willing: boolean): DownloadCommand[] {
-    if (willing === (this.#willing ?? false)) return []
+  ask(willing: boolean): readonly DownloadCommand[] {
+    if (willing === (this.#willing ?? false)) return noCommands
     this.#willing = willing
     return [{ type: 'ask', willing }]
   }

@@ -8,7 +8,7 @@ export function plannerFor(chunks: number): DownloadPlanner {
 }
 
 export function commandsOf<T extends DownloadCommand['type']>(
-  commands: DownloadCommand[],
+  commands: readonly DownloadCommand[],
   type: T,
 ): Extract<DownloadCommand, { type: T }>[] {
   return commands.filter((command): command is Extract<DownloadCommand, { type: T }> => command.type === type)
