@@ -43,6 +43,14 @@ export class Containerd implements AsyncDisposable {
     return { file: 'ctr', args: [...address, 'images', 'pull', '--hosts-dir', this.#hostsDirectory, name] }
   }
 
+  /** The command by which `ctr` takes an OCI layout as an archive on standard input, and unpacks it. */
+  importCommand(): { file: string; args: string[] } {
+    return {
+      file: 'ctr',
+      args: ['--address', this.socket, '--namespace', 'default', 'images', 'import', '-'],
+    }
+  }
+
   /** Pulls with `ctr` and returns the digest that it lists for the image. */
   async ctrPull(name: string): Promise<string> {
     const { file, args } = this.pullCommand(name)

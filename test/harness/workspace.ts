@@ -23,6 +23,11 @@ export class Workspace implements AsyncDisposable {
     return path
   }
 
+  /** Makes a workspace in this one, which can go before it. */
+  async temporary(name: string): Promise<Workspace> {
+    return new Workspace(await mkdtemp(join(this.path, `${name}-`)))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await removeTree(this.path)
   }
