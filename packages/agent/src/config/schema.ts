@@ -1,5 +1,12 @@
 import * as z from 'zod'
-import { isHostPort, isListenAddress, isPeerAddress, isRegistryHost, isRegistryUrl } from './addresses.ts'
+import {
+  isBootstrap,
+  isHostPort,
+  isListenAddress,
+  isPeerAddress,
+  isRegistryHost,
+  isRegistryUrl,
+} from './addresses.ts'
 import { parseByteSize } from './byte-size.ts'
 
 /** How one setting is spelled outside the configuration file. */
@@ -34,6 +41,8 @@ const section = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
 const listenAddress = '/ip4/<address>/tcp/<port> or /ip6/…'
 const peerAddress =
   '/ip4/<address>/tcp/<port>, /ip6/… or /dns4/<name>/tcp/<port>, optionally with /p2p/<peer id>'
+
+const bootstrap = `${peerAddress}; srv:<DNS name>, file:<path> or mdns`
 
 const upstreamSchema = section({
   url: text(urlText, isRegistryUrl),
@@ -73,11 +82,11 @@ export const settingsSchema = (defaults: { dataDir: string }) =>
         list: true,
         description: 'address told to peers instead of those listened on',
       }),
-      bootstrap: listOf(text(peerAddress, isPeerAddress), peerAddress).default([]).register(settingNotes, {
+      bootstrap: listOf(text(bootstrap, isBootstrap), bootstrap).default([]).register(settingNotes, {
         flag: 'bootstrap',
-        argument: '<multiaddr>',
+        argument: '<place>',
         list: true,
-        description: 'a node to join the swarm by',
+        description: 'where to find nodes of the swarm: a multiaddr, srv:<DNS name>, file:<path> or mdns',
       }),
     }).prefault({}),
     cache: section({
