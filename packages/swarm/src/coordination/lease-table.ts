@@ -9,10 +9,15 @@ import type { SwarmMember } from './swarm-member.ts'
 /** A run is one HTTP range request: long enough to hide a round trip, short enough to share. */
 const maxRunChunks = 8
 /**
- * Runs shrink with what is left to give, so that in the end nobody has much to do that others could. (Guided
- * self-scheduling: Polychronopoulos and Kuck, 1987.)
+ * Runs shrink with what is left to give, so that in the end nobody has much to do that others could, if there are
+ * others. (Guided self-scheduling: Polychronopoulos and Kuck, 1987.)
  */
 const runsPerFetcher = 2
+/**
+ * In a swarm of so many at the most each member has a run ahead. Simulated, the last node of 2 comes at 1.06 x the bound
+ * instead of 1.49, of 4 at 1.06 instead of 1.16, of 6 at 1.07 instead of 1.08; of 8 it would come later than without.
+ */
+const membersAhead = 6
 /** With so many chunks left of its run, a fetcher no longer counts: the next one's request travels meanwhile. */
 const nearlyDoneChunks = 1
 /**
@@ -159,6 +164,24 @@ export class LeaseTable {
       if (granted.length === 0) break
       commands.push(...granted)
     }
+    if (this.#waiting.size === 0) commands.push(...this.#grantAhead(now))
+    return commands
+  }
+
+  /**
+   * In a small swarm whoever fetches gets the next run while the last is on its way: upstream's pipe would be empty until
+   * the news that it has landed have come here and a lease has gone back. In a larger one the others fill that gap, and
+   * chunks that are on their way twice as long come late to everybody.
+   */
+  #grantAhead(now: number): LeaseCommand[] {
+    if (this.#members.size > membersAhead) return []
+    const commands: LeaseCommand[] = []
+    for (const member of this.#fetchers) {
+      const length = this.#runLength()
+      if (!member.isWilling || member.leased.size > length) continue
+      const run = this.#free.firstRun(length)
+      if (run !== undefined) commands.push(this.#leaseRun(member, run, now))
+    }
     return commands
   }
 
@@ -231,6 +254,7 @@ export class LeaseTable {
 
   #runLength(): number {
     if (this.#wholeOnly) return this.#count
+    if (this.#members.size === 1) return maxRunChunks
     const fetchers = Math.max(1, Math.min(this.#members.size, this.#pace.fetchers))
     const fair = Math.ceil(this.#free.size / (runsPerFetcher * fetchers))
     return Math.max(1, Math.min(maxRunChunks, fair))
