@@ -4,6 +4,7 @@ import type { KadRoutingTable } from '../host/kad-routing-table.ts'
 import type { MessageStream } from '../host/message-stream.ts'
 import type { HandleOptions, OpenOptions, StreamHandler } from '../host/swarm-host.ts'
 import { Announcer } from './announcer.ts'
+import { AnswerTimes } from './answer-times.ts'
 import type { AskClosestComponents } from './ask-closest.ts'
 import { closestPeers } from './closest-peers.ts'
 import type { DepartedPeers } from './departed-peers.ts'
@@ -43,7 +44,7 @@ export class Kademlia {
   constructor(components: KademliaComponents) {
     const { self, table, records, departed, logger, open, connectedPeers, learn } = components
     this.#components = components
-    this.#asking = { self, table, connectedPeers, learn, logger }
+    this.#asking = { self, table, connectedPeers, learn, logger, answerTimes: new AnswerTimes() }
     this.#client = new KadClient(open)
     this.#withdrawals = new Withdrawals({ open, records, logger })
     const shared = { ...this.#asking, client: this.#client, records }
