@@ -5,11 +5,11 @@ import type { MessageStream } from '../host/message-stream.ts'
 import type { HandleOptions, OpenOptions, StreamHandler } from '../host/swarm-host.ts'
 import { Announcer } from './announcer.ts'
 import { AnswerTimes } from './answer-times.ts'
-import type { AskClosestComponents } from './ask-closest.ts'
+import { type AskClosestComponents, askClosest } from './ask-closest.ts'
 import { closestPeers } from './closest-peers.ts'
 import type { DepartedPeers } from './departed-peers.ts'
 import { KadDiscovery } from './discovery.ts'
-import { KadClient } from './kad-client.ts'
+import { KadClient, type KadPeer } from './kad-client.ts'
 import type { ProviderRecords } from './provider-records.ts'
 import { maxWithdrawStreamsPerPeer, Withdrawals, withdrawProtocol } from './withdrawals.ts'
 
@@ -68,6 +68,16 @@ export class Kademlia {
 
   closestPeers(key: Uint8Array, count: number, options: AbortOptions): Promise<string[]> {
     return closestPeers({ ...this.#asking, client: this.#client }, key, { ...options, count })
+  }
+
+  /** Asks the peers closest to a key; all whom they name, and where those can be reached. */
+  async explore(key: Uint8Array, signal: AbortSignal): Promise<KadPeer[]> {
+    const named = new Map<string, KadPeer>()
+    const ask = (peer: string, signal: AbortSignal) => this.#client.findNode(peer, key, { signal })
+    for await (const { closer } of askClosest(this.#asking, { key, ask, signal })) {
+      for (const each of closer) if (each.peer !== this.#components.self) named.set(each.peer, each)
+    }
+    return [...named.values()]
   }
 
   onPeerConnected(peer: string): void {

@@ -14,7 +14,7 @@ import type { HostLogger } from './host-logger.ts'
 import type { HostStore } from './host-store.ts'
 import { type KadRoutingTable, routingTableOf } from './kad-routing-table.ts'
 import type { Node } from './libp2p-node.ts'
-import { aliveProtocol, LinkMonitor } from './link-monitor.ts'
+import { LinkMonitor } from './link-monitor.ts'
 import { MessageStream } from './message-stream.ts'
 import { PeerAddresses } from './peer-addresses.ts'
 import { RoutingTableKeeper } from './routing-table-keeper.ts'
@@ -76,7 +76,15 @@ export class Libp2pHost implements SwarmHost {
       { intervalMs: timings.linkIntervalMs, idleMs: timings.linkIdleMs, timeoutMs: timings.linkTimeoutMs },
     )
     this.#keeper = new RoutingTableKeeper(
-      { self: node.peerId, dht, table: this.#table, connections, logger },
+      {
+        self: node.peerId,
+        table: this.#table,
+        contacts: node.services.ping.contacts,
+        connections,
+        explore: (key, signal) => this.#kademlia.explore(key, signal),
+        learn: (peer, addresses) => this.learnAddresses(peer, addresses),
+        logger,
+      },
       { intervalMs: timings.routingIntervalMs, onGrowth: () => this.#review() },
     )
     this.#bootstrap = new Bootstrap(
@@ -112,7 +120,6 @@ export class Libp2pHost implements SwarmHost {
     // libp2p takes a second to note its own addresses, and until then leaves us out of answers about providers.
     await node.peerStore.patch(node.peerId, { multiaddrs: this.#listening() })
     await this.#kademlia.start()
-    await node.handle(aliveProtocol, (stream, connection) => this.#monitor.answer(stream, connection))
     this.#monitor.start()
     this.#keeper.start()
     this.#bootstrap.start()
