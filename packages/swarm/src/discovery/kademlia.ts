@@ -13,6 +13,9 @@ import { KadClient, type KadPeer } from './kad-client.ts'
 import type { ProviderRecords } from './provider-records.ts'
 import { maxWithdrawStreamsPerPeer, Withdrawals, withdrawProtocol } from './withdrawals.ts'
 
+/** Nobody waits for it, and nodes that start together are busy with each other. */
+const exploreLateAfterMs = 1_000
+
 export interface KademliaComponents {
   readonly self: string
   readonly table: KadRoutingTable
@@ -74,7 +77,8 @@ export class Kademlia {
   async explore(key: Uint8Array, signal: AbortSignal): Promise<KadPeer[]> {
     const named = new Map<string, KadPeer>()
     const ask = (peer: string, signal: AbortSignal) => this.#client.findNode(peer, key, { signal })
-    for await (const { closer } of askClosest(this.#asking, { key, ask, signal })) {
+    const query = askClosest(this.#asking, { key, lateAfterMs: exploreLateAfterMs, ask, signal })
+    for await (const { closer } of query) {
       for (const each of closer) if (each.peer !== this.#components.self) named.set(each.peer, each)
     }
     return [...named.values()]

@@ -57,6 +57,19 @@ export class Contacts {
     return true
   }
 
+  /**
+   * How many peers there are, known or not: exact while they are few, else by how densely the keyspace is populated
+   * around the node, give or take a third.
+   */
+  estimate(): number {
+    const { few, closest } = this.#limits
+    if (this.#known.size < few) return this.#known.size
+    const shares = [...this.#known.values()]
+      .map(({ place }) => distanceShare(this.#self, place))
+      .sort((a, b) => a - b)
+    return Math.max(this.#known.size, Math.round(closest / (shares[closest - 1] ?? 1)))
+  }
+
   /** Keys in those parts of which the node knows too few peers: who is close to them, it should meet. */
   missing(): Uint8Array[] {
     const { few, each } = this.#limits
@@ -85,6 +98,13 @@ function prefixOf(a: Uint8Array, b: Uint8Array): number {
     if (difference !== 0) return 8 * index + Math.clz32(difference) - 24
   }
   return 8 * a.length
+}
+
+/** The distance of two places, as a share of the keyspace; exact enough for an estimate. */
+function distanceShare(a: Uint8Array, b: Uint8Array): number {
+  let share = 0
+  for (let index = 5; index >= 0; index--) share = (share + ((a[index] ?? 0) ^ (b[index] ?? 0))) / 256
+  return share
 }
 
 /** Bytes whose `kadId` is in a part. Nobody can compute them: they are found by trying, 2^(part + 1) times on average. */

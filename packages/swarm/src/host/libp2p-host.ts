@@ -137,6 +137,10 @@ export class Libp2pHost implements SwarmHost {
     return this.#table.size
   }
 
+  estimatedPeers(): number {
+    return this.#components.node.services.ping.contacts.estimate()
+  }
+
   async open(peer: string, protocol: string, options: OpenOptions = {}): Promise<MessageStream> {
     const id = parsePeer(peer)
     const deadline = AbortSignal.timeout(this.#timings.openTimeoutMs)

@@ -26,7 +26,7 @@ const maxStreamWindowBytes = 4 * mebibyte
 /** The longest that a timer takes. */
 const never = 2 ** 31 - 1
 /** Nodes that start together dial each other; more at once would keep each other waiting. */
-const dialsAtOnce = 4
+const dialsAtOnce = 2
 
 /** Kademlia's k: below this many nodes everyone knows everyone, and every record is everywhere. */
 export const bucketSize = 20
@@ -79,7 +79,8 @@ export async function createNode({ store, gate, departed }: NodeComponents, init
       dialTimeout: init.dialTimeoutMs,
       // One dead address of several must not use up the whole.
       addressDialTimeout: Math.ceil((init.dialTimeoutMs * 2) / 3),
-      inboundUpgradeTimeout: 5 * secondMs,
+      // Of many nodes that start together on one machine, the last to be served waits for all handshakes.
+      inboundUpgradeTimeout: 10 * secondMs,
       inboundStreamProtocolNegotiationTimeout: 5 * secondMs,
       outboundStreamProtocolNegotiationTimeout: 5 * secondMs,
     },

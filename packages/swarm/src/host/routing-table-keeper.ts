@@ -76,8 +76,13 @@ export class RoutingTableKeeper {
   readonly #onPeerAdded = (): void => {
     if (this.#isLookingUp || !this.#growth.hasGrown(this.#components.table.size)) return
     void this.#lookUp()
+    this.#lookUpAgain()
+  }
+
+  #lookUpAgain(): void {
     clearTimeout(this.#secondLookUp)
-    this.#secondLookUp = setTimeout(() => void this.#lookUp(), secondLookUpDelayMs)
+    const delayMs = secondLookUpDelayMs * (1 + Math.random())
+    this.#secondLookUp = setTimeout(() => void this.#lookUp(), delayMs).unref()
   }
 
   /** Finds those who are close to us, then some in each part of the keyspace where we know too few. */
@@ -91,6 +96,7 @@ export class RoutingTableKeeper {
       for (const key of contacts.missing()) await this.#meet(key, signal)
     } catch (error) {
       logger.debug({ error }, 'look-up of contacts ended early')
+      if (!this.#stopping.signal.aborted) this.#lookUpAgain()
     } finally {
       this.#isLookingUp = false
     }

@@ -96,6 +96,18 @@ test('a node of two hundred has contacts with a quarter of them, and one of five
   }
 })
 
+test('a node estimates how many there are from those it knows', async (t) => {
+  const [some] = (await startCluster(20)) as [Member]
+  t.is(some.contacts.estimate(), 19)
+  for (const count of [200, 500]) {
+    const estimates = (await startCluster(count))
+      .map(({ contacts }) => contacts.estimate())
+      .sort((a, b) => a - b)
+    const median = estimates[estimates.length / 2] ?? 0
+    t.true(median > 0.7 * count && median < 1.5 * count, `${median} of ${count}`)
+  }
+})
+
 test('whoever knows many and none in one part of the keyspace looks for some there', async (t) => {
   const [self, ...others] = (await membersOf(300)) as [Member, ...Member[]]
   const isFar = ({ place }: Member): boolean => (((place[0] ?? 0) ^ (self.place[0] ?? 0)) & 0x80) !== 0

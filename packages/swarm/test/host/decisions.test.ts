@@ -49,10 +49,10 @@ test('nodes that start together do not call together', (t) => {
   t.pass()
 })
 
-test('growth is told at each fourfold, and again after a loss', (t) => {
+test('growth is told at each eightfold, and again after a loss', (t) => {
   const gauge = new GrowthGauge()
-  const told = [0, 1, 2, 3, 4, 5, 15, 16, 2, 7, 8, 0, 1].filter((count) => gauge.hasGrown(count))
-  t.deepEqual(told, [1, 4, 16, 8, 1])
+  const told = [0, 1, 2, 7, 8, 9, 63, 64, 2, 15, 16, 0, 1].filter((count) => gauge.hasGrown(count))
+  t.deepEqual(told, [1, 8, 64, 16, 1])
 })
 
 test('distance is the XOR of SHA-256, as Kademlia compares it', (t) => {
