@@ -10,12 +10,13 @@ export type HttpHeaders = Readonly<Record<string, string | string[] | undefined>
 export type HttpBody = Dispatcher.ResponseData['body']
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD'
+  readonly method: 'GET' | 'HEAD' | 'POST'
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   /** The named upstream that the host belongs to; without one only public addresses are dialled. */
   readonly via: Upstream | undefined
   readonly subject: Subject
+  readonly body?: string
   readonly signal?: AbortSignal | undefined
 }
 
@@ -56,6 +57,7 @@ export class HttpClient {
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
         method,
+        ...(request.body === undefined ? {} : { body: request.body }),
         // Digests are of the bytes as they were pushed.
         headers: { ...request.headers, 'user-agent': this.#userAgent, 'accept-encoding': 'identity' },
         signal: ended,
