@@ -9,7 +9,7 @@ import {
 } from '@shoal/content'
 import { createRegistry, type RegistryEvent } from '@shoal/registry'
 import { createSwarm, type Swarm } from '@shoal/swarm'
-import { createOrigin } from '@shoal/upstream'
+import { createOrigin, type RunningOrigin } from '@shoal/upstream'
 import { type AdminServer, startAdminServer } from './admin-server.ts'
 import type { AgentState, AgentStatus } from './agent-status.ts'
 import { Closers } from './closers.ts'
@@ -166,11 +166,15 @@ export class Agent {
     return swarm
   }
 
-  async #openRegistry(stores: { metadata: MetadataStore; origin: Origin }, swarm: Swarm): Promise<string> {
+  async #openRegistry(
+    stores: { metadata: MetadataStore; origin: RunningOrigin },
+    swarm: Swarm,
+  ): Promise<string> {
     const { listen } = this.#config.settings.registry
     const { content, tagHints } = swarm
     const components = {
       ...stores,
+      access: stores.origin.access,
       content,
       tagHints,
       onEvent: (event: RegistryEvent) => this.#served(event),

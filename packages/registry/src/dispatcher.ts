@@ -1,20 +1,24 @@
 import type { ContentSource, MetadataStore, Origin } from '@shoal/content'
+import type { AccessGate } from './access-gate.ts'
 import { serveBlob } from './blob-handler.ts'
 import type { RegistryListener, ReportDegraded } from './events.ts'
 import type { Delivery, Exchange } from './exchange.ts'
 import { endWithFin } from './linger.ts'
 import { serveListing } from './listing-handler.ts'
 import { serveManifest } from './manifest-handler.ts'
+import type { ReferenceResolver } from './reference-resolver.ts'
 import { isUnexpected, refusalFor } from './refusal.ts'
+import type { RepositoryContents } from './repository-contents.ts'
 import { namespaceHeader, sendBuffer, sendError } from './respond.ts'
 import { type Route, route } from './router.ts'
-import type { TagResolver } from './tag-resolver.ts'
 
 export interface DispatcherInit {
   readonly content: ContentSource
   readonly origin: Origin
   readonly metadata: MetadataStore
-  readonly tags: TagResolver
+  readonly gate: AccessGate
+  readonly contents: RepositoryContents
+  readonly tags: ReferenceResolver
   readonly manifestTimeoutMs: number
   readonly firstByteTimeoutMs: number
   readonly stallTimeoutMs: number
@@ -55,12 +59,15 @@ export async function dispatch(exchange: Exchange, init: DispatcherInit): Promis
   })
 }
 
-function serve(exchange: Exchange, parsed: Route, init: DispatcherInit): Promise<Delivery> {
+async function serve(exchange: Exchange, parsed: Route, init: DispatcherInit): Promise<Delivery> {
+  if (parsed.kind === 'ping') {
+    return sendBuffer(exchange, 200, { 'Content-Type': 'application/json' }, emptyObject)
+  }
+  const { signal, request } = exchange
+  const admission = await init.gate.enter(parsed, request.headers, { signal })
   switch (parsed.kind) {
-    case 'ping':
-      return sendBuffer(exchange, 200, { 'Content-Type': 'application/json' }, emptyObject)
     case 'manifest':
-      return serveManifest(exchange, parsed, init)
+      return serveManifest(exchange, { route: parsed, admission }, init)
     case 'blob':
       return serveBlob(exchange, parsed, init)
     case 'tags':

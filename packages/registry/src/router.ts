@@ -32,7 +32,8 @@ export interface ReferrersRoute extends UpstreamRoute {
   readonly query: string
 }
 
-export type Route = PingRoute | ManifestRoute | BlobRoute | TagsRoute | ReferrersRoute
+export type RepositoryRoute = ManifestRoute | BlobRoute | TagsRoute | ReferrersRoute
+export type Route = PingRoute | RepositoryRoute
 export type RouteKind = Route['kind']
 
 /**
