@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 
 export interface Content {
+  readonly digest: string
   readonly bytes: Uint8Array
   readonly mediaType: string
 }
@@ -105,8 +106,7 @@ export class MemoryRegistry implements AsyncDisposable {
   }
 
   /** Sends content as a registry does, or the single range that is asked for. */
-  deliver(request: IncomingMessage, response: ServerResponse, { bytes, mediaType }: Content): void {
-    const digest = sha256(bytes)
+  deliver(request: IncomingMessage, response: ServerResponse, { digest, bytes, mediaType }: Content): void {
     const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
     const start = Number(first ?? 0)
     const end = last ? Math.min(Number(last) + 1, bytes.length) : bytes.length
@@ -187,7 +187,7 @@ export function addImage(
 ): MemoryImage {
   const put = (place: Map<string, Content>, bytes: Uint8Array, mediaType: string) => {
     const digest = sha256(bytes)
-    place.set(digest, { bytes, mediaType })
+    place.set(digest, { digest, bytes, mediaType })
     return { mediaType, digest, size: bytes.length }
   }
   const json = (value: unknown) => Buffer.from(JSON.stringify(value))

@@ -47,7 +47,7 @@ export interface RegistryInit {
    * From a blob's or a listing's request to the first byte; then 404. Less than the 15 s in which people take a pull for
    * hung, and long enough for a busy node: Podman and CRI-O fail the pull on a blob's 404.
    *
-   * @default 12_000
+   * @default 14_500
    */
   readonly firstByteTimeoutMs?: number | undefined
   /**
@@ -137,7 +137,7 @@ class HttpRegistry implements Registry {
       contents: new RepositoryContents(),
       tags: this.#tags,
       manifestTimeoutMs,
-      firstByteTimeoutMs: init.firstByteTimeoutMs ?? 12_000,
+      firstByteTimeoutMs: init.firstByteTimeoutMs ?? 14_500,
       stallTimeoutMs: init.stallTimeoutMs ?? 14_000,
     }
     this.#server = new ShimServer({ report, handle: (exchange) => dispatch(exchange, dispatcher) })
