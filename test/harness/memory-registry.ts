@@ -106,18 +106,29 @@ export class MemoryRegistry implements AsyncDisposable {
   }
 
   /** Sends content as a registry does, or the single range that is asked for. */
-  deliver(request: IncomingMessage, response: ServerResponse, { digest, bytes, mediaType }: Content): void {
+  deliver(request: IncomingMessage, response: ServerResponse, content: Content): void {
+    const { start, end } = this.writeHead(request, response, content)
+    if (request.method === 'HEAD') response.end()
+    else this.#count(response, content.digest, content.bytes.subarray(start, end))
+  }
+
+  /** Sends the head alone, and says what the body is to be. */
+  writeHead(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { digest, bytes, mediaType }: Content,
+    { withLength = true } = {},
+  ): { start: number; end: number } {
     const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
     const start = Number(first ?? 0)
     const end = last ? Math.min(Number(last) + 1, bytes.length) : bytes.length
     response.writeHead(first === undefined ? 200 : 206, {
       'content-type': mediaType,
-      'content-length': end - start,
       'docker-content-digest': digest,
+      ...(withLength ? { 'content-length': end - start } : {}),
       ...(first === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` }),
     })
-    if (request.method === 'HEAD') response.end()
-    else this.#count(response, digest, bytes.subarray(start, end))
+    return { start, end }
   }
 
   /** In pieces, so that what a client that left never got is not counted. */

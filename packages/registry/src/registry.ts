@@ -91,7 +91,7 @@ export function createRegistry(components: RegistryComponents, init: RegistryIni
 }
 
 /** Of the time in which a manifest has to be served, for the question who may read it, asked now and then. */
-const verdictShare = 0.4
+const verdictShare = 0.75
 
 class HttpRegistry implements Registry {
   readonly #listen: string

@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici'
+import type { Readable } from 'node:stream'
 import type { Connections } from './connections.ts'
 import { networkFault } from './network-fault.ts'
 import type { OriginInit, Timeouts } from './origin-init.ts'
@@ -7,7 +7,10 @@ import { untilAborted } from './until-aborted.ts'
 import type { Upstream } from './upstream-table.ts'
 
 export type HttpHeaders = Readonly<Record<string, string | string[] | undefined>>
-export type HttpBody = Dispatcher.ResponseData['body']
+export type HttpBody = Readable & {
+  /** Reads and drops a rest of at most so many bytes. */
+  dump(options: { limit: number; signal: AbortSignal }): Promise<void>
+}
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST'

@@ -4,6 +4,8 @@ import { contentEncoding, single } from './answer-headers.ts'
 import { AttemptError } from './attempt-error.ts'
 import type { Authorization, Authorizer, Petition } from './authorizer.ts'
 import { abandon, discard } from './body.ts'
+import { decodeGzip } from './decode-gzip.ts'
+import { hedged } from './hedge.ts'
 import type { HttpAnswer, HttpClient } from './http-client.ts'
 import type { Identities } from './identities.ts'
 import type { Identity } from './identity.ts'
@@ -44,6 +46,9 @@ export interface RequesterComponents {
   /** Aborted, with an OriginError, when the client stops. */
   readonly lifetime: AbortSignal
 }
+
+/** Registries answer a HEAD within half a second; those that take longer may have lost it. */
+const hedgeAfterMs = 2_000
 
 /** Gets a registry, or a mirror of it, to answer: authorization, redirects and retries. */
 export class Requester {
@@ -147,15 +152,19 @@ export class Requester {
   #ask(request: RegistryRequest, url: URL, authorization: Authorization | undefined): Promise<HttpAnswer> {
     const { upstream, method, headers, subject, signal } = request
     const atHome = url.origin === upstream.base.origin
-    return this.#with.http.send({
-      method,
-      url,
-      // Credentials stay with the registry: where it redirects to, nobody is let in by them.
-      headers: atHome && authorization ? { ...headers, authorization: authorization.header } : { ...headers },
-      via: atHome ? upstream : this.#with.table.ownerOf(url.origin),
-      subject,
-      signal,
-    })
+    const send = (ended: AbortSignal | undefined) =>
+      this.#with.http.send({
+        method,
+        url,
+        // Credentials stay with the registry: where it redirects to, nobody is let in by them.
+        headers:
+          atHome && authorization ? { ...headers, authorization: authorization.header } : { ...headers },
+        via: atHome ? upstream : this.#with.table.ownerOf(url.origin),
+        subject,
+        signal: ended,
+      })
+    // Cheap to ask twice, and everything waits for it.
+    return method === 'HEAD' ? hedged(send, { afterMs: hedgeAfterMs, signal }) : send(signal)
   }
 
   #follow({ url, headers }: HttpAnswer, subject: Subject): URL {
@@ -180,6 +189,7 @@ export class Requester {
     }
     const encoding = contentEncoding(headers)
     if (encoding === undefined) return answer
+    if (encoding === 'gzip' && status === 200) return decodeGzip(answer)
     abandon(answer.body)
     throw malformed(subject, `Content-Encoding ${encoding}, which it was asked not to use`)
   }
