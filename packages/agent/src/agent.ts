@@ -188,6 +188,7 @@ export class Agent {
     const components = {
       ...stores,
       access: stores.origin.access,
+      ...(this.#config.settings.registry.push === 'passthrough' ? { push: stores.origin.push } : {}),
       content,
       tagHints,
       onEvent: (event: RegistryEvent) => this.#served(event),

@@ -1,4 +1,4 @@
-import type { ContentSource, MetadataStore, Origin } from '@shoal/content'
+import type { ContentSource, MetadataStore, Origin, OriginPush } from '@shoal/content'
 import type { AccessGate } from './access-gate.ts'
 import { serveBlob } from './blob-handler.ts'
 import type { RegistryListener, ReportDegraded } from './events.ts'
@@ -6,15 +6,18 @@ import type { Delivery, Exchange } from './exchange.ts'
 import { endWithFin } from './linger.ts'
 import { serveListing } from './listing-handler.ts'
 import { serveManifest } from './manifest-handler.ts'
+import { servePush } from './push-handler.ts'
 import type { ReferenceResolver } from './reference-resolver.ts'
 import { isUnexpected, refusalFor } from './refusal.ts'
 import type { RepositoryContents } from './repository-contents.ts'
 import { namespaceHeader, sendBuffer, sendError } from './respond.ts'
-import { type Route, route } from './router.ts'
+import { type PushRoute, type Route, route } from './router.ts'
 
 export interface DispatcherInit {
   readonly content: ContentSource
   readonly origin: Origin
+  /** Undefined when this registry takes no pushes. */
+  readonly push: OriginPush | undefined
   readonly metadata: MetadataStore
   readonly gate: AccessGate
   readonly contents: RepositoryContents
@@ -39,7 +42,7 @@ export async function dispatch(exchange: Exchange, init: DispatcherInit): Promis
   let parsed: Route | undefined
   let delivery: Delivery
   try {
-    parsed = route(method, url)
+    parsed = route(method, url, { takesPushes: init.push !== undefined })
     delivery = await serve(exchange, parsed, init)
   } catch (error) {
     delivery = await refuse(exchange, { error, route: parsed }, init.report)
@@ -63,6 +66,7 @@ async function serve(exchange: Exchange, parsed: Route, init: DispatcherInit): P
   if (parsed.kind === 'ping') {
     return sendBuffer(exchange, 200, { 'Content-Type': 'application/json' }, emptyObject)
   }
+  if (parsed.kind === 'push') return push(exchange, parsed, init)
   const { signal, request } = exchange
   const admission = await init.gate.enter(parsed, request.headers, { signal })
   switch (parsed.kind) {
@@ -74,6 +78,12 @@ async function serve(exchange: Exchange, parsed: Route, init: DispatcherInit): P
     case 'referrers':
       return serveListing(exchange, parsed, init)
   }
+}
+
+async function push(exchange: Exchange, parsed: PushRoute, init: DispatcherInit): Promise<Delivery> {
+  const { push } = init
+  if (push === undefined) throw new TypeError('a push was routed where none is taken')
+  return servePush(exchange, parsed, { ...init, push })
 }
 
 interface Failure {

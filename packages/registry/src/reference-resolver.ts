@@ -101,6 +101,12 @@ export class ReferenceResolver {
     return outcome.resolved
   }
 
+  /** Asks anew for all of a repository: it has changed. */
+  forget({ registry, name }: Repository): void {
+    const prefix = `${registry}/${name}:`
+    for (const key of this.#outcomes.keys()) if (key.startsWith(prefix)) this.#outcomes.delete(key)
+  }
+
   /** Ends what is under way. */
   close(reason: Error): void {
     this.#stopping.abort(reason)

@@ -1,4 +1,4 @@
-import type { ContentSource, MetadataStore, Origin, OriginAccess, TagHints } from '@shoal/content'
+import type { ContentSource, MetadataStore, Origin, OriginAccess, OriginPush, TagHints } from '@shoal/content'
 import { AccessGate } from './access-gate.ts'
 import { type AccessTimes, defaultAccessTimes } from './access-policy.ts'
 import { type DispatcherInit, dispatch } from './dispatcher.ts'
@@ -15,6 +15,8 @@ export interface RegistryComponents {
   /** Who may read what. */
   readonly access: OriginAccess
   readonly metadata: MetadataStore
+  /** Takes pushes on to the registries. @default pushes are refused */
+  readonly push?: OriginPush | undefined
   readonly tagHints?: TagHints | undefined
   readonly onEvent?: RegistryListener | undefined
 }
@@ -103,7 +105,7 @@ class HttpRegistry implements Registry {
   #stopping: Promise<void> | undefined
 
   constructor(components: RegistryComponents, init: RegistryInit) {
-    const { content, origin, access, metadata, tagHints, onEvent = () => undefined } = components
+    const { content, origin, access, metadata, push, tagHints, onEvent = () => undefined } = components
     const report: ReportDegraded = (operation, error) => onEvent({ type: 'degraded', operation, error })
     const { listen, manifestTimeoutMs = 8_000, drainTimeoutMs = 5_000 } = init
     this.#listen = listen
@@ -131,6 +133,7 @@ class HttpRegistry implements Registry {
       content,
       origin,
       metadata,
+      push,
       report,
       onEvent,
       gate: this.#gate,
@@ -140,7 +143,11 @@ class HttpRegistry implements Registry {
       firstByteTimeoutMs: init.firstByteTimeoutMs ?? 14_500,
       stallTimeoutMs: init.stallTimeoutMs ?? 14_000,
     }
-    this.#server = new ShimServer({ report, handle: (exchange) => dispatch(exchange, dispatcher) })
+    this.#server = new ShimServer({
+      report,
+      takesBodies: push !== undefined,
+      handle: (exchange) => dispatch(exchange, dispatcher),
+    })
   }
 
   get address(): ListenAddress {

@@ -16,6 +16,10 @@ export class RepositoryContents {
     for (const digest of digests) this.#known.set(keyOf(repository, digest), true)
   }
 
+  delete(repository: Repository, digest: Digest): void {
+    this.#known.delete(keyOf(repository, digest))
+  }
+
   has(repository: Repository, digest: Digest): boolean {
     return this.#known.get(keyOf(repository, digest)) === true
   }

@@ -207,6 +207,7 @@ export async function startShim(
     tagHints,
     access = openAccess,
     vouch = true,
+    push,
   } = components
   const events: RegistryEvent[] = []
   const waiting: ((event: RequestEvent) => void)[] = []
@@ -215,7 +216,15 @@ export async function startShim(
     if (event.type === 'request') waiting.shift()?.(event)
   }
   const registry = createRegistry(
-    { content, metadata, origin: vouch ? vouching(origin, content) : origin, access, tagHints, onEvent },
+    {
+      content,
+      metadata,
+      origin: vouch ? vouching(origin, content) : origin,
+      access,
+      push,
+      tagHints,
+      onEvent,
+    },
     { listen: '127.0.0.1:0', drainTimeoutMs: 100, ...init },
   )
   await registry.start()

@@ -1,4 +1,4 @@
-import { type Origin, type OriginAccess, OriginError } from '@shoal/content'
+import { type Origin, type OriginAccess, OriginError, type OriginPush } from '@shoal/content'
 import { AccessClient } from './access-client.ts'
 import { Authorizer } from './authorizer.ts'
 import { Connections } from './connections.ts'
@@ -8,6 +8,7 @@ import { MirrorChoice } from './mirror-choice.ts'
 import { OriginClient } from './origin-client.ts'
 import { type OriginInit, timeoutsOf } from './origin-init.ts'
 import { Pace } from './pace.ts'
+import { PushClient } from './push-client.ts'
 import { Requester } from './requester.ts'
 import { TokenCache } from './token-cache.ts'
 import { TokenService } from './token-service.ts'
@@ -17,6 +18,8 @@ import { UpstreamTable } from './upstream-table.ts'
 export interface RunningOrigin extends Origin {
   /** Whom the registries let read what. */
   readonly access: OriginAccess
+  /** Carries pushes. */
+  readonly push: OriginPush
   /** Ends all requests and connections. Bodies that are being read throw; later calls do too. Idempotent. */
   stop(): Promise<void>
 }
@@ -45,6 +48,7 @@ export function createOrigin(init: OriginInit = {}): RunningOrigin {
   const client = new OriginClient({ table, requester, documentTimeoutMs: timeouts.documentMs })
   return Object.assign(client, {
     access: new AccessClient({ table, requester, identities }),
+    push: new PushClient({ table, connections, timeouts }),
     async stop() {
       lifetime.abort(new OriginError('unavailable', 'the client of origin registries has stopped'))
       await connections.stop()
