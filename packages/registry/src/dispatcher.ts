@@ -1,17 +1,24 @@
-import type { ContentSource, MetadataStore, Origin, OriginPush } from '@shoal/content'
-import type { AccessGate } from './access-gate.ts'
+import {
+  type ContentSource,
+  type MetadataStore,
+  type Origin,
+  OriginError,
+  type OriginPush,
+} from '@shoal/content'
+import type { AccessGate, Admission } from './access-gate.ts'
 import { serveBlob } from './blob-handler.ts'
 import type { RegistryListener, ReportDegraded } from './events.ts'
 import type { Delivery, Exchange } from './exchange.ts'
 import { endWithFin } from './linger.ts'
-import { serveListing } from './listing-handler.ts'
+import { sendListing, serveListing } from './listing-handler.ts'
 import { serveManifest } from './manifest-handler.ts'
 import { servePush } from './push-handler.ts'
 import type { ReferenceResolver } from './reference-resolver.ts'
+import { noReferrers } from './referrers.ts'
 import { isUnexpected, refusalFor } from './refusal.ts'
 import type { RepositoryContents } from './repository-contents.ts'
 import { namespaceHeader, sendBuffer, sendError } from './respond.ts'
-import { type PushRoute, type Route, route } from './router.ts'
+import { type PushRoute, type ReferrersRoute, type RepositoryRoute, type Route, route } from './router.ts'
 
 export interface DispatcherInit {
   readonly content: ContentSource
@@ -67,8 +74,8 @@ async function serve(exchange: Exchange, parsed: Route, init: DispatcherInit): P
     return sendBuffer(exchange, 200, { 'Content-Type': 'application/json' }, emptyObject)
   }
   if (parsed.kind === 'push') return push(exchange, parsed, init)
-  const { signal, request } = exchange
-  const admission = await init.gate.enter(parsed, request.headers, { signal })
+  const admission = await admit(exchange, parsed, init)
+  if (admission === undefined) return sendListing(exchange, parsed as ReferrersRoute, noReferrers)
   switch (parsed.kind) {
     case 'manifest':
       return serveManifest(exchange, { route: parsed, admission }, init)
@@ -77,6 +84,21 @@ async function serve(exchange: Exchange, parsed: Route, init: DispatcherInit): P
     case 'tags':
     case 'referrers':
       return serveListing(exchange, parsed, init)
+  }
+}
+
+/** Undefined for referrers in a repository that does not exist: the specification has an empty list there, never a 404. */
+async function admit(
+  { signal, request }: Exchange,
+  parsed: RepositoryRoute,
+  { gate }: DispatcherInit,
+): Promise<Admission | undefined> {
+  try {
+    return await gate.enter(parsed, request.headers, { signal })
+  } catch (error) {
+    const isMissing = error instanceof OriginError && error.fault === 'not-found'
+    if (isMissing && parsed.kind === 'referrers') return undefined
+    throw error
   }
 }
 

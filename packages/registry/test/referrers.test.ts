@@ -1,4 +1,4 @@
-import { mediaTypes, type OriginListing } from '@shoal/content'
+import { mediaTypes, OriginError, type OriginListing } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
 import { referrersTag } from '../dist/referrers.js'
 import {
@@ -100,4 +100,11 @@ test('a fallback tag that is an image lists nothing', async (t) => {
 test('the fallback tag of a sha512 is cut to what a tag may be', (t) => {
   const tag = referrersTag(`sha512:${'ab'.repeat(64)}` as Parameters<typeof referrersTag>[0])
   t.is(tag, `sha512-${'ab'.repeat(32)}`)
+})
+
+test('a repository that does not exist has no referrers either', async (t) => {
+  const isPublic = () => Promise.reject(new OriginError('not-found', 'no such repository'))
+  const shim = await startShim(t, { access: { isPublic, admit: async () => false } })
+  t.like(await shim.get(path), { status: 200 })
+  t.is((await shim.get('/v2/org/app/tags/list')).status, 404)
 })

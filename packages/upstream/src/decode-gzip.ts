@@ -10,6 +10,8 @@ export function decodeGzip(answer: HttpAnswer): HttpAnswer {
   const { 'content-encoding': _, 'content-length': __, ...headers } = answer.headers
   // What breaks the one breaks the other; whoever reads the decoded one is told.
   const decoded = pipeline(answer.body, createGunzip(), () => undefined)
+  // It may break while nobody reads it yet: the reader finds it broken.
+  decoded.on('error', () => undefined)
   const dump = async () => {
     decoded.destroy()
   }

@@ -47,7 +47,7 @@ export interface RequesterComponents {
   readonly lifetime: AbortSignal
 }
 
-/** Registries answer a HEAD within half a second; those that take longer may have lost it. */
+/** Registries answer for a manifest within half a second; those that take longer may have lost it. */
 const hedgeAfterMs = 2_000
 
 /** Gets a registry, or a mirror of it, to answer: authorization, redirects and retries. */
@@ -164,7 +164,8 @@ export class Requester {
         signal: ended,
       })
     // Cheap to ask twice, and everything waits for it.
-    return method === 'HEAD' ? hedged(send, { afterMs: hedgeAfterMs, signal }) : send(signal)
+    const isSmall = method === 'HEAD' || request.path.includes('/manifests/')
+    return isSmall ? hedged(send, { afterMs: hedgeAfterMs, signal }) : send(signal)
   }
 
   #follow({ url, headers }: HttpAnswer, subject: Subject): URL {
