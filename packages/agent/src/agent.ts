@@ -9,7 +9,13 @@ import {
 } from '@shoal/content'
 import { createRegistry, type RegistryEvent } from '@shoal/registry'
 import { createSwarm, type Swarm } from '@shoal/swarm'
-import { createOrigin } from '@shoal/upstream'
+import {
+  type CredentialSource,
+  createOrigin,
+  dockerConfig,
+  kubeletProviders,
+  type RunningOrigin,
+} from '@shoal/upstream'
 import { type AdminServer, startAdminServer } from './admin-server.ts'
 import type { AgentState, AgentStatus } from './agent-status.ts'
 import { Closers } from './closers.ts'
@@ -17,6 +23,7 @@ import { ownClusterSecret, warnOfReadableSecret } from './cluster-secret-file.ts
 import { parseByteSize } from './config/byte-size.ts'
 import type { AgentConfig } from './config/load-config.ts'
 import { ConfigurationError } from './config/problems.ts'
+import type { Settings } from './config/schema.ts'
 import type { Logger } from './logging.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { listenFault } from './readable-fault.ts'
@@ -103,7 +110,13 @@ export class Agent {
     const admin = await this.#openAdmin()
     const cache = await this.#openCache(signal)
     const clusterSecret = await this.#clusterSecret()
-    const origin = createOrigin({ upstreams: [...upstreams], only: settings.upstreams.only })
+    const origin = createOrigin({
+      upstreams,
+      only: settings.upstreams.only,
+      credentials: credentialSources(settings.credentials),
+      userAgent: `shoal/${version}`,
+      onTrouble: (err) => this.#log.warn({ err }, 'upstream asked without it'),
+    })
     this.#closers.add('origin', closeMs.origin, () => origin.stop())
     const { blobs, metadata } = cache
     signal?.throwIfAborted()
@@ -166,11 +179,16 @@ export class Agent {
     return swarm
   }
 
-  async #openRegistry(stores: { metadata: MetadataStore; origin: Origin }, swarm: Swarm): Promise<string> {
+  async #openRegistry(
+    stores: { metadata: MetadataStore; origin: RunningOrigin },
+    swarm: Swarm,
+  ): Promise<string> {
     const { listen } = this.#config.settings.registry
     const { content, tagHints } = swarm
     const components = {
       ...stores,
+      access: stores.origin.access,
+      ...(this.#config.settings.registry.push === 'passthrough' ? { push: stores.origin.push } : {}),
       content,
       tagHints,
       onEvent: (event: RegistryEvent) => this.#served(event),
@@ -207,6 +225,16 @@ export class Agent {
     const name = isSecret ? `${this.#config.nameOf('cluster.secretFile')}: ` : ''
     return new ConfigurationError([`${name}${error.message}`], { cause: error })
   }
+}
+
+function credentialSources({
+  files,
+  providerConfig,
+  providerBinDir,
+}: Settings['credentials']): CredentialSource[] {
+  const sources = files.map((path) => dockerConfig(path))
+  if (providerConfig === undefined || providerBinDir === undefined) return sources
+  return [...sources, kubeletProviders({ configFile: providerConfig, binDir: providerBinDir })]
 }
 
 function hostPort({ host, port }: { host: string; port: number }): string {

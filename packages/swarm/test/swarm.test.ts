@@ -329,7 +329,7 @@ test.serial('a download that was stopped goes on after a restart with what it ha
   t.is(bytesFrom(after, 'upstream'), size - had)
 })
 
-test.serial('what a peer last knew of a tag is told, the newest first', async (t) => {
+test.serial('what a peer last knew of a public tag is told, the newest first', async (t) => {
   const origin = new MemoryOrigin()
   const { digest } = origin.add(randomBlob(10))
   const older = origin.add(randomBlob(11)).digest
@@ -340,12 +340,22 @@ test.serial('what a peer last knew of a tag is told, the newest first', async (t
   await first.metadata.putTag(repository, 'v1', {
     descriptor: { ...descriptor, digest: older },
     resolvedAt: 1_000,
+    isPublic: true,
   })
-  await second.metadata.putTag(repository, 'v1', { descriptor: { ...descriptor, digest }, resolvedAt: 2_000 })
+  await second.metadata.putTag(repository, 'v1', {
+    descriptor: { ...descriptor, digest },
+    resolvedAt: 2_000,
+    isPublic: true,
+  })
   first.swarm.tagHints.announce(repository, 'v1')
   second.swarm.tagHints.announce(repository, 'v1')
   let found = await asker.swarm.tagHints.find(repository, 'v1')
   while (found?.descriptor.digest !== digest) found = await asker.swarm.tagHints.find(repository, 'v1')
-  t.deepEqual(found, { descriptor: { ...descriptor, digest }, resolvedAt: 2_000 })
+  t.deepEqual(found, { descriptor: { ...descriptor, digest }, resolvedAt: 2_000, isPublic: true })
+  await second.metadata.putTag(repository, 'private', {
+    ...{ descriptor: { ...descriptor, digest }, resolvedAt: 2_000 },
+    isPublic: false,
+  })
+  t.is(await asker.swarm.tagHints.find(repository, 'private'), undefined)
   t.is(await asker.swarm.tagHints.find(repository, 'unheard-of'), undefined)
 })
