@@ -1,0 +1,7 @@
+export { applyChanges, markInstalled } from './apply.ts'
+export type { Change, Edit } from './change.ts'
+export { addMirror } from './daemon-json.ts'
+export { HostFiles } from './host-files.ts'
+export { JournalFile } from './journal.ts'
+export { insertBlock } from './marked-block.ts'
+export { rollBack } from './undo.ts'
