@@ -128,7 +128,7 @@ class Book {
     }
     const earlier = this.#entries.find((entry) => entry.path === path)
     const known = earlier?.kind === 'file' ? earlier : undefined
-    const before = current.kind === 'absent' ? null : encode(current)
+    const before = current.kind === 'absent' ? null : encodeOriginal(current)
     const written = [hashOf(text)]
     if (known === undefined || current.kind === 'absent') return { kind: 'file', path, before, written, edit }
     if (known.written.includes(hashOf(current.content))) {
@@ -144,7 +144,7 @@ class Book {
     return {
       kind: 'file',
       path,
-      before: encode({ ...current, content: Buffer.from(original) }),
+      before: encodeOriginal({ ...current, content: Buffer.from(original) }),
       written,
       edit,
     }
@@ -155,7 +155,14 @@ function symlinkEntry({ target }: { target: string }, path: string): JournalEntr
   return { kind: 'symlink', path, target }
 }
 
-function encode({ content, mode, uid, gid, atimeNs, mtimeNs }: FileSnapshot): FileEntry['before'] {
+export function encodeOriginal({
+  content,
+  mode,
+  uid,
+  gid,
+  atimeNs,
+  mtimeNs,
+}: FileSnapshot): FileEntry['before'] {
   const times = { atimeNs: String(atimeNs), mtimeNs: String(mtimeNs) }
   return { content: content.toString('base64'), mode, uid, gid, ...times }
 }

@@ -29,12 +29,15 @@ export function parseContainerdConfig(text: string, path: string): ContainerdCon
   const disabled = valueAt(value, 'disabled_plugins')
   const imports = valueAt(value, 'imports')
   const has = (name: string) =>
-    registries.some((registry) => Object.keys((valueAt(registry, name) as object | undefined) ?? {}).length > 0)
+    registries.some(
+      (registry) => Object.keys((valueAt(registry, name) as object | undefined) ?? {}).length > 0,
+    )
   return {
     format: Number(valueAt(value, 'version') ?? 1),
     configPath: paths.find((at) => typeof at === 'string') as string | undefined,
     legacy: has('mirrors') ? 'mirrors' : hasTls(registries) ? 'configs' : undefined,
-    criDisabled: Array.isArray(disabled) && disabled.some((name) => Object.values(plugins).includes(String(name))),
+    criDisabled:
+      Array.isArray(disabled) && disabled.some((name) => Object.values(plugins).includes(String(name))),
     imports: Array.isArray(imports) ? imports.map(String) : [],
   }
 }
@@ -42,7 +45,9 @@ export function parseContainerdConfig(text: string, path: string): ContainerdCon
 /** `configs` may hold credentials next to `config_path`, but no TLS settings. */
 function hasTls(registries: readonly unknown[]): boolean {
   const configs = registries.map((registry) => valueAt(registry, 'configs') ?? {})
-  return configs.some((hosts) => Object.values(hosts as object).some((host) => valueAt(host, 'tls') !== undefined))
+  return configs.some((hosts) =>
+    Object.values(hosts as object).some((host) => valueAt(host, 'tls') !== undefined),
+  )
 }
 
 /** The text with `config_path` set; a value that is there gives way, and comes back with the uninstall. */
@@ -67,5 +72,8 @@ export function setConfigPath(text: string, directory: string, path: string): st
   })()
   if (parseContainerdConfig(result, path).configPath === directory) return result
   const current = configPath === undefined ? 'unset' : quote(configPath)
-  throw new RuntimesError('unreadable-file', `${path}: config_path is ${current}; set it to ${quote(directory)} by hand`)
+  throw new RuntimesError(
+    'unreadable-file',
+    `${path}: config_path is ${current}; set it to ${quote(directory)} by hand`,
+  )
 }

@@ -97,6 +97,14 @@ export class HostFiles {
     return { kind: 'file', content: await readFile(place), ...ownership, atimeNs, mtimeNs }
   }
 
+  /** What kind of thing is at a path, whatever its size. */
+  async snapshotKind(path: string): Promise<{ readonly kind: Snapshot['kind'] }> {
+    const stats = await lstat(await this.locate(path)).catch(absent)
+    if (stats === undefined) return { kind: 'absent' }
+    if (stats.isSymbolicLink()) return { kind: 'symlink' }
+    return { kind: stats.isDirectory() ? 'directory' : stats.isFile() ? 'file' : 'other' }
+  }
+
   /** The text of a file, symbolic links followed; undefined when there is none. */
   async readText(path: string): Promise<string | undefined> {
     const snapshot = await this.snapshot(await this.resolve(path))

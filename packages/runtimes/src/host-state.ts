@@ -63,7 +63,9 @@ export interface DockerState {
 /** A set of configuration files of containers/image: the system's, or a user's own. */
 export interface ContainersState {
   /** Undefined for the system's. */
-  readonly user: { readonly name: string; readonly uid: number; readonly gid: number; readonly home: string } | undefined
+  readonly user:
+    | { readonly name: string; readonly uid: number; readonly gid: number; readonly home: string }
+    | undefined
   /** What reads it here: `podman`, `skopeo`, `buildah`, `cri-o`. */
   readonly programs: readonly string[]
   /** In the order in which they are read: a later table takes the place of one with the same prefix. */

@@ -31,7 +31,10 @@ export function addShim(text: string, shim: string, path: string): string {
   const block = { text: `[host.${quote(shim)}]\n  capabilities = ["pull", "resolve"]` }
   const result = insertBlock(text, first?.start ?? text.length, block)
   if (isInFront(result, shim, document.value, path)) return result
-  throw new RuntimesError('unreadable-file', `${path} can't be extended; put a table [host.${quote(shim)}] first`)
+  throw new RuntimesError(
+    'unreadable-file',
+    `${path} can't be extended; put a table [host.${quote(shim)}] first`,
+  )
 }
 
 function isInFront(text: string, shim: string, before: TomlValue, path: string): boolean {

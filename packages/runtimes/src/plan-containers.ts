@@ -5,7 +5,13 @@ import type { ContainersState } from './host-state.ts'
 import { cutBlocks } from './marked-block.ts'
 import type { Finding, PlanOptions, RuntimePlan } from './plan.ts'
 import { readOnly } from './plan-hosts.ts'
-import { addRegistryMirror, mirrorOf, newRegistriesConf, readRegistriesConf, type RegistryTable } from './registries-conf.ts'
+import {
+  addRegistryMirror,
+  mirrorOf,
+  newRegistriesConf,
+  type RegistryTable,
+  readRegistriesConf,
+} from './registries-conf.ts'
 
 /** containers/image has no "all registries": each has to be named. */
 export const publicRegistries = [
@@ -41,7 +47,8 @@ export function planContainers(state: ContainersState, options: PlanOptions): Ru
   }
   try {
     const { changes, findings, proves } = planFiles(state, options)
-    const activations = changes.length === 0 ? [] : reload.map((process) => ({ kind: 'reload', ...process }) as const)
+    const activations =
+      changes.length === 0 ? [] : reload.map((process) => ({ kind: 'reload', ...process }) as const)
     return { ...plan, changes, findings, proves, activations }
   } catch (error) {
     if (!(error instanceof RuntimesError)) throw error
@@ -87,7 +94,9 @@ function planFiles(state: ContainersState, { shim: url, registries = publicRegis
     if (state.dropIn.writable) changes.push(dropIn(path, text, state))
     else findings.push(readOnly(path))
   }
-  const open = registries.filter((registry) => !known.some(({ prefix, blocked }) => prefix === registry && blocked))
+  const open = registries.filter(
+    (registry) => !known.some(({ prefix, blocked }) => prefix === registry && blocked),
+  )
   return { changes, findings, proves: open.slice(0, 1) }
 }
 
@@ -103,7 +112,9 @@ function owned({ user }: ContainersState): { owner?: { uid: number; gid: number 
 /** The tables that count: of those with one prefix, the last. */
 function knownTables({ files, dropIn: { directory } }: ContainersState): readonly Known[] {
   const tables = new Map<string, Known>()
-  for (const { path, text, writable } of files.filter((file) => file.path !== posix.join(directory, dropInName))) {
+  for (const { path, text, writable } of files.filter(
+    (file) => file.path !== posix.join(directory, dropInName),
+  )) {
     for (const table of readRegistriesConf(cutBlocks(text), path)) {
       tables.set(table.prefix, { ...table, file: { path, writable } })
     }

@@ -26,7 +26,8 @@ export function planDocker(state: DockerState, options: PlanOptions): RuntimePla
 }
 
 function planHostsToml(plan: RuntimePlan, state: DockerState, options: PlanOptions): RuntimePlan {
-  if (Number.parseInt(state.version, 10) < firstWithHosts) return { ...plan, findings: [oldContainerdStore(state)] }
+  if (Number.parseInt(state.version, 10) < firstWithHosts)
+    return { ...plan, findings: [oldContainerdStore(state)] }
   const hosts = planHosts([state.hosts], options)
   return {
     ...plan,
@@ -51,7 +52,8 @@ function planMirror(plan: RuntimePlan, state: DockerState, { shim, registries }:
     if (isWritten && isLive) return { ...plan, findings: [hubOnly()], proves: [hub] }
     if (!isWritten && !writable) return { ...plan, findings: [readOnly(path)] }
     if (state.pid === undefined) return { ...plan, findings: [noProcess()] }
-    const reason = 'dockerd asks registry-mirrors before Docker Hub; mirrors that are there stay, after the shim'
+    const reason =
+      'dockerd asks registry-mirrors before Docker Hub; mirrors that are there stay, after the shim'
     const edit = { kind: 'mirror', url: shim } as const
     const change = { kind: 'write-file', path, text: addMirror(text, shim, path), edit, reason } as const
     const reload = { kind: 'docker-reload', pid: state.pid, socket: state.socket, mirror: shim } as const

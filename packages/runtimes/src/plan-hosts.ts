@@ -32,7 +32,8 @@ export function planHosts(roots: readonly HostsRoot[], options: PlanOptions): Ho
   const wanted = named ?? [fallback]
 
   for (const { root, directory } of there) {
-    if (named !== undefined && !named.includes(directory.name) && !named.includes(spelled(directory.name))) continue
+    if (named !== undefined && !named.includes(directory.name) && !named.includes(spelled(directory.name)))
+      continue
     const outcome = intoDirectory(root, directory, options.shim)
     changes.push(...outcome.changes)
     findings.push(...outcome.findings)
@@ -45,8 +46,15 @@ export function planHosts(roots: readonly HostsRoot[], options: PlanOptions): Ho
       continue
     }
     const path = posix.join(target.path, name, 'hosts.toml')
-    const reason = name === fallback ? 'every registry without a directory of its own' : `pulls from ${registryOf(name)}`
-    changes.push({ kind: 'write-file', path, text: addShim('', options.shim, path), edit: { kind: 'marked' }, reason })
+    const reason =
+      name === fallback ? 'every registry without a directory of its own' : `pulls from ${registryOf(name)}`
+    changes.push({
+      kind: 'write-file',
+      path,
+      text: addShim('', options.shim, path),
+      edit: { kind: 'marked' },
+      reason,
+    })
     proves.push(registryOf(name))
   }
   return { changes, findings, proves: [...new Set(proves)] }
@@ -66,7 +74,8 @@ function intoDirectory(
   shim: string,
 ): { changes: Change[]; findings: Finding[]; proves?: string } {
   const path = posix.join(root.path, name, 'hosts.toml')
-  if (text === undefined) return { changes: [], findings: name === fallback ? [] : [ownCertificates(root, name)] }
+  if (text === undefined)
+    return { changes: [], findings: name === fallback ? [] : [ownCertificates(root, name)] }
   try {
     // Without what an earlier install put there, perhaps for a shim at another address.
     const theirs = cutBlocks(text)
@@ -83,7 +92,10 @@ function intoDirectory(
   } catch (error) {
     if (!(error instanceof RuntimesError)) throw error
     const remedy = `mend ${path}, then run shoal install again`
-    return { changes: [], findings: [{ level: 'warning', code: 'unreadable-file', what: error.message, remedy }] }
+    return {
+      changes: [],
+      findings: [{ level: 'warning', code: 'unreadable-file', what: error.message, remedy }],
+    }
   }
 }
 
@@ -107,7 +119,8 @@ export function readOnly(path: string): Finding {
     level: 'blocked',
     code: 'read-only',
     what: `${path} can't be written: the file system is read-only, or permission is missing`,
-    remedy: 'run as root; in a container mount the directory writable; on an image-based host put the file into its build',
+    remedy:
+      'run as root; in a container mount the directory writable; on an image-based host put the file into its build',
   }
 }
 

@@ -25,7 +25,9 @@ export function readRegistriesConf(text: string, path: string): readonly Registr
       prefix,
       location: location || prefix,
       blocked: valueAt(table, 'blocked') === true,
-      mirrors: Array.isArray(mirrors) ? mirrors.map((mirror) => String(valueAt(mirror, 'location') ?? '')) : [],
+      mirrors: Array.isArray(mirrors)
+        ? mirrors.map((mirror) => String(valueAt(mirror, 'location') ?? ''))
+        : [],
     }
   })
 }

@@ -30,7 +30,9 @@ export function parseToml(text: string, path: string): TomlDocument {
   } catch (cause) {
     const line = cause instanceof Error && 'lineNumber' in cause ? ` in line ${cause.lineNumber}` : ''
     const what = cause instanceof Error ? cause.message : String(cause)
-    throw new RuntimesError('unreadable-file', `${path} is not valid TOML (${what}${line}); mend it first`, { cause })
+    throw new RuntimesError('unreadable-file', `${path} is not valid TOML (${what}${line}); mend it first`, {
+      cause,
+    })
   }
   const headers = program.body[0].body.filter((node) => node.type === 'TOMLTable')
   const starts = headers.map((table) => startWithComments(text, table.range[0]))

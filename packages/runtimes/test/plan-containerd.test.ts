@@ -1,14 +1,18 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { cutBlocks } from '../dist/marked-block.js'
-import { planContainerd } from '../dist/plan-containerd.js'
 import type { ContainerdState, HostsRoot } from '../dist/host-state.js'
 import { readHostsToml } from '../dist/hosts-toml.js'
+import { cutBlocks } from '../dist/marked-block.js'
+import { planContainerd } from '../dist/plan-containerd.js'
 
 const shim = 'http://127.0.0.1:5005'
 
 function root(path: string, registries: Record<string, string | undefined> = {}): HostsRoot {
-  return { path, writable: true, registries: Object.entries(registries).map(([name, text]) => ({ name, text })) }
+  return {
+    path,
+    writable: true,
+    registries: Object.entries(registries).map(([name, text]) => ({ name, text })),
+  }
 }
 
 function containerd(given: Partial<ContainerdState> = {}): ContainerdState {
@@ -37,14 +41,20 @@ const write = (plan: ReturnType<typeof planContainerd>, path: string) => {
 
 test('_default takes every registry, without a restart', (t) => {
   const plan = planContainerd(containerd(), { shim })
-  t.deepEqual(plan.changes.map(({ path }) => path), ['/etc/containerd/certs.d/_default/hosts.toml'])
+  t.deepEqual(
+    plan.changes.map(({ path }) => path),
+    ['/etc/containerd/certs.d/_default/hosts.toml'],
+  )
   t.deepEqual(plan.activations, [])
   t.deepEqual(plan.proves, ['docker.io'])
 })
 
 test('a directory that hides _default gets the shim in front of its own hosts', (t) => {
-  const text = '# ours\nserver = "https://q"\n\n# the mirror of the house\n[host."https://mirror"]\n  ca = "/ca"\n'
-  const plan = planContainerd(containerd({ roots: [root('/etc/containerd/certs.d', { 'quay.io': text })] }), { shim })
+  const text =
+    '# ours\nserver = "https://q"\n\n# the mirror of the house\n[host."https://mirror"]\n  ca = "/ca"\n'
+  const plan = planContainerd(containerd({ roots: [root('/etc/containerd/certs.d', { 'quay.io': text })] }), {
+    shim,
+  })
   const path = '/etc/containerd/certs.d/quay.io/hosts.toml'
   t.deepEqual(readHostsToml(write(plan, path), path).hosts, [shim, 'https://mirror'])
   t.is(cutBlocks(write(plan, path)), text)
@@ -63,7 +73,10 @@ test('an install for a shim that has moved puts the new address in place of the 
 test('a directory with certificates alone is left, and named', (t) => {
   const roots = [root('/etc/containerd/certs.d', { 'corp.example_5000_': undefined })]
   const { findings, changes } = planContainerd(containerd({ roots }), { shim })
-  t.deepEqual(findings.map(({ code }) => code), ['own-certificates'])
+  t.deepEqual(
+    findings.map(({ code }) => code),
+    ['own-certificates'],
+  )
   t.regex(findings[0]?.what ?? '', /corp\.example:5000/)
   t.is(changes.length, 1)
 })
@@ -72,7 +85,10 @@ test('without config_path it says that a restart is unavoidable, and changes not
   const unset = containerd({ configPath: '', configuredPath: undefined })
   const { changes, findings } = planContainerd(unset, { shim })
   t.deepEqual(changes, [])
-  t.deepEqual(findings.map(({ code, level }) => [code, level]), [['config-path-unset', 'blocked']])
+  t.deepEqual(
+    findings.map(({ code, level }) => [code, level]),
+    [['config-path-unset', 'blocked']],
+  )
 })
 
 test('with --allow-restart it sets config_path in every format of the configuration', (t) => {
@@ -81,8 +97,10 @@ test('with --allow-restart it sets config_path in every format of the configurat
     'version = 3\n': /\[plugins\."io\.containerd\.cri\.v1\.images"\.registry\]/,
     'oom_score = 0\n': /\[plugins\.cri\.registry\]/,
     '': /^version = 2$/m,
-    'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = ""\n': /#was: {3}config_path = ""/,
-    'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\n  headers = {}\n': /registry\]\n# >>> shoal/,
+    'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = ""\n':
+      /#was: {3}config_path = ""/,
+    'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\n  headers = {}\n':
+      /registry\]\n# >>> shoal/,
   }
   for (const [text, pattern] of Object.entries(cases)) {
     const configFile = { path: '/etc/containerd/config.toml', text, writable: true }
@@ -132,7 +150,10 @@ test('in a list, _default goes where it hides no registry of a later directory',
 test('a link that is there is kept', (t) => {
   const roots = [root('/etc/containerd/certs.d'), root('/etc/docker/certs.d')]
   const state = containerd({ configPath: list, roots, aliasTarget: '/etc/containerd/certs.d' })
-  t.deepEqual(planContainerd(state, { shim }).changes.map(({ kind }) => kind), ['write-file'])
+  t.deepEqual(
+    planContainerd(state, { shim }).changes.map(({ kind }) => kind),
+    ['write-file'],
+  )
 })
 
 test('k3s, RKE2 and microk8s have directories of their own, and k3s writes some of them anew', (t) => {
@@ -140,7 +161,10 @@ test('k3s, RKE2 and microk8s have directories of their own, and k3s writes some 
   const generated = '# File generated by k3s. DO NOT EDIT.\n\nserver = "https://registry-1.docker.io/v2"\n'
   const roots = [root(path, { 'docker.io': generated })]
   const plan = planContainerd(containerd({ flavour: 'k3s', configPath: path, roots }), { shim })
-  t.deepEqual(plan.changes.map((change) => change.path), [`${path}/docker.io/hosts.toml`, `${path}/_default/hosts.toml`])
+  t.deepEqual(
+    plan.changes.map((change) => change.path),
+    [`${path}/docker.io/hosts.toml`, `${path}/_default/hosts.toml`],
+  )
   t.is(plan.findings[0]?.code, 'regenerated')
 })
 
@@ -148,13 +172,19 @@ test('a read-only host is said to be one, and nothing is planned for it', (t) =>
   const roots = [{ path: '/etc/containerd/certs.d', writable: false, registries: [] }]
   const { changes, findings } = planContainerd(containerd({ roots }), { shim })
   t.deepEqual(changes, [])
-  t.deepEqual(findings.map(({ code, level }) => [code, level]), [['read-only', 'blocked']])
+  t.deepEqual(
+    findings.map(({ code, level }) => [code, level]),
+    [['read-only', 'blocked']],
+  )
 })
 
 test('named registries get directories of their own, and no other is touched', (t) => {
   const roots = [root('/etc/containerd/certs.d', { 'ghcr.io': '' })]
   const plan = planContainerd(containerd({ roots }), { shim, registries: ['quay.io', 'corp.example:5000'] })
-  t.deepEqual(plan.changes.map(({ path }) => path.split('/').at(-2)), ['quay.io', 'corp.example_5000_'])
+  t.deepEqual(
+    plan.changes.map(({ path }) => path.split('/').at(-2)),
+    ['quay.io', 'corp.example_5000_'],
+  )
 })
 
 test('without the CRI there is nothing to do', (t) => {

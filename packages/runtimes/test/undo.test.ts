@@ -2,16 +2,13 @@ import { chmod, chown, mkdir, readFile, rm, stat, symlink, utimes, writeFile } f
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
+import { applyChanges, markInstalled } from '../dist/apply.js'
 import { addMirror } from '../dist/daemon-json.js'
-import {
-  applyChanges,
-  type Change,
-  HostFiles,
-  insertBlock,
-  JournalFile,
-  markInstalled,
-  rollBack,
-} from '../dist/index.js'
+import { HostFiles } from '../dist/host-files.js'
+import type { Change } from '../dist/index.js'
+import { JournalFile } from '../dist/journal.js'
+import { insertBlock } from '../dist/marked-block.js'
+import { rollBack } from '../dist/undo.js'
 import { describeTree, temporaryRoot } from './tree.ts'
 
 const shim = 'http://127.0.0.1:5005'
