@@ -12,6 +12,7 @@ import { createSwarm, type Swarm } from '@shoal/swarm'
 import { createOrigin } from '@shoal/upstream'
 import { type AdminServer, startAdminServer } from './admin-server.ts'
 import type { AgentState, AgentStatus } from './agent-status.ts'
+import { CanaryLog, withCanaries } from './canary-origin.ts'
 import { Closers } from './closers.ts'
 import { ownClusterSecret, warnOfReadableSecret } from './cluster-secret-file.ts'
 import { parseByteSize } from './config/byte-size.ts'
@@ -44,6 +45,7 @@ export class Agent {
   readonly #closers: Closers
   readonly #ledger: TransferLedger
   readonly #metrics: Metrics
+  readonly #canaries = new CanaryLog()
   #state: AgentState = 'starting'
   #swarm: Swarm | undefined
   #addresses: AgentAddresses | undefined
@@ -103,8 +105,9 @@ export class Agent {
     const admin = await this.#openAdmin()
     const cache = await this.#openCache(signal)
     const clusterSecret = await this.#clusterSecret()
-    const origin = createOrigin({ upstreams: [...upstreams], only: settings.upstreams.only })
-    this.#closers.add('origin', closeMs.origin, () => origin.stop())
+    const registries = createOrigin({ upstreams: [...upstreams], only: settings.upstreams.only })
+    this.#closers.add('origin', closeMs.origin, () => registries.stop())
+    const origin = withCanaries(registries, this.#canaries)
     const { blobs, metadata } = cache
     signal?.throwIfAborted()
     const swarm = await this.#openSwarm({ blobs, metadata, origin }, clusterSecret)
@@ -139,7 +142,11 @@ export class Agent {
   /** Opened first, so that a probe can see a start that takes long. */
   async #openAdmin(): Promise<AdminServer> {
     const { listen } = this.#config.settings.admin
-    const components = { status: () => this.status(), metrics: this.#metrics.registry }
+    const components = {
+      status: () => this.status(),
+      canaries: () => this.#canaries.list(),
+      metrics: this.#metrics.registry,
+    }
     const admin = await this.#bind('admin.listen', listen, () => startAdminServer(components, listen))
     this.#closers.add('admin', closeMs.admin, () => admin.stop())
     return admin

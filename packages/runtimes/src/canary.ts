@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { chown, mkdtemp, rm } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { promisify } from 'node:util'
+import { canaryName } from '@shoal/content'
 import type { AgentClient } from './agent-client.ts'
 import { CriClient } from './cri-client.ts'
 import { DockerClient } from './docker-client.ts'
@@ -12,9 +13,6 @@ import type { Probe, RuntimePlan } from './plan.ts'
 const runFile = promisify(execFile)
 const pullTimeoutMs = 90_000
 const tag = 'probe'
-
-/** A name that the agent makes up an image for: nobody's, a new one each time. */
-export const canaryPattern = /^shoal-canary\/[0-9a-f]{32}$/
 
 /** One pull through a runtime. */
 export interface CanaryResult {
@@ -34,7 +32,7 @@ export async function sendCanaries(
   const results: CanaryResult[] = []
   if (probe === undefined) return results
   for (const registry of proves) {
-    const name = `shoal-canary/${randomBytes(16).toString('hex')}`
+    const name = canaryName(randomBytes(16))
     const error = await pull(probe, { registry, name }, files).then(() => undefined, messageOf)
     const seen = (await agent.canaries()).has(`${registry}/${name}`)
     results.push({ runtime, registry, seen, error })

@@ -23,7 +23,7 @@
  * @packageDocumentation
  */
 export { type AgentClient, createAgentClient } from './agent-client.ts'
-export { type CanaryResult, canaryPattern } from './canary.ts'
+export type { CanaryResult } from './canary.ts'
 export type { Change, Edit, MakeSymlink, WriteFile } from './change.ts'
 export { type RuntimeFamily, runtimeFamilies } from './detect.ts'
 export { type Diagnosis, diagnose } from './doctor.ts'
