@@ -51,14 +51,15 @@ export class SwarmNode implements AsyncDisposable {
   /** Multiaddrs for other nodes' `bootstrap`. */
   readonly addresses: readonly string[]
   readonly directory: string
-  readonly #admin: string
+  /** `127.0.0.1:<port>` of its admin API. */
+  readonly admin: string
   readonly #daemon: Daemon
 
   private constructor({ registry, admin, swarm }: Addresses, directory: string, daemon: Daemon) {
     this.shim = registry
     this.addresses = swarm
     this.directory = directory
-    this.#admin = admin
+    this.admin = admin
     this.#daemon = daemon
   }
 
@@ -113,7 +114,7 @@ export class SwarmNode implements AsyncDisposable {
   }
 
   async #admins(path: string): Promise<string> {
-    const { statusCode, body } = await request(`http://${this.#admin}${path}`)
+    const { statusCode, body } = await request(`http://${this.admin}${path}`)
     const text = await body.text()
     if (statusCode !== 200) throw new Error(`the agent's ${path} is ${statusCode}: ${text}`)
     return text
