@@ -18,7 +18,7 @@ export interface Lab extends AsyncDisposable {
 const repository = 'library/shoal-client-test'
 
 /** What the suite runs, by Debian package. */
-const packages = [
+export const clientPackages = [
   'containerd',
   'curl',
   'debootstrap',
@@ -32,7 +32,7 @@ const packages = [
 
 /** Installs and builds what is missing, and starts everything. */
 export async function startLab(): Promise<Lab> {
-  await installPackages(packages, 'npm run test:clients')
+  await installPackages(clientPackages, 'npm run test:clients')
   const image = await debianImage()
   await using started = new AsyncDisposableStack()
   const workspace = started.use(await Workspace.create('clients'))

@@ -9,15 +9,10 @@ import {
 } from '@shoal/content'
 import { createRegistry, type RegistryEvent } from '@shoal/registry'
 import { createSwarm, type Swarm } from '@shoal/swarm'
-import {
-  type CredentialSource,
-  createOrigin,
-  dockerConfig,
-  kubeletProviders,
-  type RunningOrigin,
-} from '@shoal/upstream'
+import { type CredentialSource, createOrigin, dockerConfig, kubeletProviders } from '@shoal/upstream'
 import { type AdminServer, startAdminServer } from './admin-server.ts'
 import type { AgentState, AgentStatus } from './agent-status.ts'
+import { type AccessibleOrigin, CanaryLog, withCanaries } from './canary-origin.ts'
 import { Closers } from './closers.ts'
 import { ownClusterSecret, warnOfReadableSecret } from './cluster-secret-file.ts'
 import { parseByteSize } from './config/byte-size.ts'
@@ -51,6 +46,7 @@ export class Agent {
   readonly #closers: Closers
   readonly #ledger: TransferLedger
   readonly #metrics: Metrics
+  readonly #canaries = new CanaryLog()
   #state: AgentState = 'starting'
   #swarm: Swarm | undefined
   #addresses: AgentAddresses | undefined
@@ -110,14 +106,15 @@ export class Agent {
     const admin = await this.#openAdmin()
     const cache = await this.#openCache(signal)
     const clusterSecret = await this.#clusterSecret()
-    const origin = createOrigin({
+    const registries = createOrigin({
       upstreams,
       only: settings.upstreams.only,
       credentials: credentialSources(settings.credentials),
       userAgent: `shoal/${version}`,
       onTrouble: (err) => this.#log.warn({ err }, 'upstream asked without it'),
     })
-    this.#closers.add('origin', closeMs.origin, () => origin.stop())
+    this.#closers.add('origin', closeMs.origin, () => registries.stop())
+    const origin = withCanaries(registries, this.#canaries)
     const { blobs, metadata } = cache
     signal?.throwIfAborted()
     const swarm = await this.#openSwarm({ blobs, metadata, origin }, clusterSecret)
@@ -152,7 +149,11 @@ export class Agent {
   /** Opened first, so that a probe can see a start that takes long. */
   async #openAdmin(): Promise<AdminServer> {
     const { listen } = this.#config.settings.admin
-    const components = { status: () => this.status(), metrics: this.#metrics.registry }
+    const components = {
+      status: () => this.status(),
+      canaries: () => this.#canaries.list(),
+      metrics: this.#metrics.registry,
+    }
     const admin = await this.#bind('admin.listen', listen, () => startAdminServer(components, listen))
     this.#closers.add('admin', closeMs.admin, () => admin.stop())
     return admin
@@ -180,7 +181,7 @@ export class Agent {
   }
 
   async #openRegistry(
-    stores: { metadata: MetadataStore; origin: RunningOrigin },
+    stores: { metadata: MetadataStore; origin: AccessibleOrigin },
     swarm: Swarm,
   ): Promise<string> {
     const { listen } = this.#config.settings.registry
