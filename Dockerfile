@@ -9,6 +9,7 @@
 # Debian 12 with Node.js 22.6 or newer and npm.
 ARG BUILDER=docker.io/library/node:24-bookworm-slim
 
+ARG BUILDPLATFORM
 FROM --platform=${BUILDPLATFORM} ${BUILDER} AS build
 WORKDIR /src
 COPY . .
@@ -16,11 +17,11 @@ RUN npm run -s setup
 ARG TARGETARCH=amd64
 ARG SOURCE_DATE_EPOCH=0
 RUN SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} node packaging/bundle.ts --arch ${TARGETARCH} --out /image/opt/shoal
-RUN sh packaging/image-root.sh ${TARGETARCH} /image
+RUN sh packaging/image-root.sh ${TARGETARCH} /image && mkdir -p /home-of-nonroot/nonroot
 
 FROM scratch
 COPY --from=build /image/ /
-COPY --from=build --chown=65532:65532 /image/home/nonroot/ /home/nonroot/
+COPY --from=build --chown=65532:65532 /home-of-nonroot/ /home/
 ENV PATH=/opt/shoal/bin HOME=/home/nonroot NODE_ENV=production
 LABEL org.opencontainers.image.title="Shoal" \
       org.opencontainers.image.description="A peer-to-peer layer cache for container clusters" \

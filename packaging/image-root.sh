@@ -11,7 +11,8 @@ trap 'rm -rf "$packages"' EXIT
 dpkg --add-architecture "$arch"
 apt-get update -qq
 cd "$packages"
-apt-get download -qq "libc6:$arch" "libgcc-s1:$arch" "libstdc++6:$arch"
+# apt's own user can't write here, and need not: what it fetches is checked against the signed index.
+apt-get download -qq -o APT::Sandbox::User=root "libc6:$arch" "libgcc-s1:$arch" "libstdc++6:$arch"
 for package in *.deb; do dpkg-deb --extract "$package" "$packages/root"; done
 
 # Only what programs load, and the copyright files; Node.js converts character sets by itself.
@@ -19,7 +20,7 @@ cd "$packages/root"
 rm -rf usr/share/lintian usr/share/gdb usr/share/locale usr/lib/*/gconv usr/lib/*/audit etc
 find usr/share/doc -type f ! -name copyright -delete
 find . -depth -type d -empty -delete
-mkdir -p "$root/etc" "$root/home/nonroot" "$root/var/lib/shoal" "$root/tmp"
+mkdir -p "$root/etc" "$root/var/lib/shoal" "$root/tmp"
 cp -a . "$root/"
 
 echo 'root:x:0:0:root:/root:/sbin/nologin
