@@ -17,11 +17,11 @@ RUN npm run -s setup
 ARG TARGETARCH=amd64
 ARG SOURCE_DATE_EPOCH=0
 RUN SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} node packaging/bundle.ts --arch ${TARGETARCH} --out /image/opt/shoal
-RUN sh packaging/image-root.sh ${TARGETARCH} /image && mkdir -p /home-of-nonroot/nonroot
+RUN sh packaging/image-root.sh ${TARGETARCH} /image && mkdir /home-of-nonroot
 
 FROM scratch
 COPY --from=build /image/ /
-COPY --from=build --chown=65532:65532 /home-of-nonroot/ /home/
+COPY --from=build --chown=65532:65532 /home-of-nonroot/ /home/nonroot/
 ENV PATH=/opt/shoal/bin HOME=/home/nonroot NODE_ENV=production
 LABEL org.opencontainers.image.title="Shoal" \
       org.opencontainers.image.description="A peer-to-peer layer cache for container clusters" \

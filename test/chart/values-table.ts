@@ -35,8 +35,7 @@ export const valuesTable: Readonly<Record<string, Values>> = {
   'nodes of k3s': { node: { runtime: 'k3s' } },
   'nodes of RKE2': { node: { runtime: 'rke2' } },
   'nodes of MicroK8s': { node: { runtime: 'microk8s' } },
-  'nodes with Docker': { node: { runtime: 'docker', allowRestart: true } },
-  'nodes with Podman': { node: { runtime: 'podman' } },
+  'nodes with Docker': { node: { runtime: 'docker' } },
   'nodes with CRI-O': {
     node: {
       runtime: 'crio',

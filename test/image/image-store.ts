@@ -74,9 +74,7 @@ export class ImageStore implements AsyncDisposable {
 
   /** The configuration that is kept with the image. */
   async inspect(name: string): Promise<{ readonly [key: string]: unknown }> {
-    return JSON.parse(
-      await this.#buildah(['inspect', '--type', 'image', '--format', '{{json .OCIv1.Config}}', name]),
-    )
+    return JSON.parse(await this.#buildah(['inspect', '--type', 'image', name])).OCIv1.config
   }
 
   directory(name: string): Promise<string> {

@@ -121,7 +121,8 @@ test('an agent in a container joins a swarm, and gets from its peers what its cl
   const { peers, transfers } = (await body.json()) as { peers: string[]; transfers: { fromPeers: number } }
   t.is(peers.length, 1)
   t.true(transfers.fromPeers > 3 << 20)
-  t.is(lab.upstream.bytesSent, sentBefore, 'the registry sent nothing of it again')
+  const again = lab.upstream.bytesSent - sentBefore
+  t.true(again < 10_000, `the registry sent no layer again, only ${again} bytes of manifests`)
 })
 
 /** runc keeps them apart by name. */

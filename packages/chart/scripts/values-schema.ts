@@ -10,7 +10,7 @@ const countOrShare = z.union([z.int().min(0), z.string().regex(/^[0-9]+%$/)])
 /** Too short a time would name every node as late; a day is no uninstall any more. */
 const seconds = z.int().min(10).max(86_400)
 
-const runtimes = ['containerd', 'k3s', 'rke2', 'microk8s', 'docker', 'podman', 'crio', 'none'] as const
+const runtimes = ['containerd', 'k3s', 'rke2', 'microk8s', 'docker', 'crio', 'none'] as const
 const hostPathTypes = ['', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'] as const
 
 const chartValues = z.strictObject({
@@ -25,7 +25,6 @@ const chartValues = z.strictObject({
   fullnameOverride: z.string(),
   node: z.strictObject({
     runtime: z.enum(runtimes),
-    allowRestart: z.boolean(),
     extraArguments: z.array(z.string()),
     extraHostPaths: z.array(z.strictObject({ path: absolutePath, type: z.enum(hostPathTypes) })),
   }),

@@ -4,12 +4,11 @@
 {{- define "shoal.hostPaths" -}}
 {{- $paths := dict
   "containerd" (list (dict "path" "/etc/containerd" "type" "Directory") (dict "path" "/run/containerd" "type" "Directory"))
-  "k3s" (list (dict "path" "/etc/rancher/k3s" "type" "Directory") (dict "path" "/var/lib/rancher/k3s/agent/etc" "type" "Directory") (dict "path" "/run/k3s/containerd" "type" "Directory"))
-  "rke2" (list (dict "path" "/etc/rancher/rke2" "type" "Directory") (dict "path" "/var/lib/rancher/rke2/agent/etc" "type" "Directory") (dict "path" "/run/k3s/containerd" "type" "Directory"))
+  "k3s" (list (dict "path" "/var/lib/rancher/k3s/agent/etc" "type" "Directory") (dict "path" "/run/k3s/containerd" "type" "Directory"))
+  "rke2" (list (dict "path" "/var/lib/rancher/rke2/agent/etc" "type" "Directory") (dict "path" "/run/k3s/containerd" "type" "Directory"))
   "microk8s" (list (dict "path" "/var/snap/microk8s/current/args" "type" "Directory") (dict "path" "/var/snap/microk8s/common/run" "type" "Directory"))
-  "docker" (list (dict "path" "/etc/docker" "type" "Directory") (dict "path" "/run/docker.sock" "type" "Socket"))
-  "podman" (list (dict "path" "/etc/containers" "type" "Directory"))
-  "crio" (list (dict "path" "/etc/containers" "type" "Directory") (dict "path" "/etc/crio" "type" "Directory") (dict "path" "/run/crio" "type" "Directory"))
+  "docker" (list (dict "path" "/etc/docker" "type" "Directory") (dict "path" "/run/docker.sock" "type" "Socket") (dict "path" "/proc" "type" "Directory"))
+  "crio" (list (dict "path" "/etc/containers" "type" "Directory") (dict "path" "/run/crio" "type" "Directory") (dict "path" "/proc" "type" "Directory"))
 }}
 {{- $needed := get $paths .Values.node.runtime }}
 {{- $state := dict "path" (include "shoal.installStateDir" .) "type" "DirectoryOrCreate" }}
@@ -19,16 +18,17 @@
 {{/* Where `shoal install` keeps what it needs to restore the node. */}}
 {{- define "shoal.installStateDir" -}}/var/lib/shoal-install{{- end }}
 
-{{/* The names that `shoal install --runtime` knows. */}}
-{{- define "shoal.runtimeArgument" -}}
-{{- $names := dict "k3s" "containerd" "rke2" "containerd" "microk8s" "containerd" "crio" "cri-o" }}
-{{- get $names .Values.node.runtime | default .Values.node.runtime }}
+{{/* Of `shoal install` and `shoal uninstall` alike. CRI-O reads what Podman reads. */}}
+{{- define "shoal.nodeArguments" -}}
+{{- $families := dict "docker" "docker" "crio" "podman" }}
+{{- $family := get $families .Values.node.runtime | default "containerd" }}
+{{- $arguments := list "--host-root" "/host" "--state-dir" (include "shoal.installStateDir" .) "--runtime" $family }}
+{{- toJson (concat $arguments .Values.node.extraArguments) }}
 {{- end }}
 
-{{- define "shoal.nodeArguments" -}}
-{{- $arguments := list "--host-root" "/host" "--runtime" (include "shoal.runtimeArgument" .) }}
-{{- if .Values.node.allowRestart }}{{ $arguments = append $arguments "--allow-restart" }}{{ end }}
-{{- toJson (concat $arguments .Values.node.extraArguments) }}
+{{/* dockerd and CRI-O read their configuration again when they are sent SIGHUP, for which they must be seen. */}}
+{{- define "shoal.needsHostProcesses" -}}
+{{- if has .Values.node.runtime (list "docker" "crio") }}true{{ end }}
 {{- end }}
 
 {{- define "shoal.hostVolumes" -}}
