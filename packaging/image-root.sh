@@ -20,7 +20,7 @@ cd "$packages/root"
 rm -rf usr/share/lintian usr/share/gdb usr/share/locale usr/lib/*/gconv usr/lib/*/audit etc
 find usr/share/doc -type f ! -name copyright -delete
 find . -depth -type d -empty -delete
-mkdir -p "$root/etc" "$root/var/lib/shoal" "$root/tmp"
+mkdir -p "$root/etc" "$root/home" "$root/var/lib/shoal" "$root/tmp"
 cp -a . "$root/"
 
 echo 'root:x:0:0:root:/root:/sbin/nologin

@@ -12,7 +12,8 @@ metadata:
     helm.sh/hook-weight: {{ .weight | quote }}
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 spec:
-  backoffLimit: 3
+  {{- /* What can be tried again is, within the time; after it nothing is, and helm says so. */}}
+  backoffLimit: 0
   activeDeadlineSeconds: {{ add .root.Values.uninstall.timeoutSeconds 15 }}
   template:
     metadata:
