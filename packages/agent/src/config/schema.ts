@@ -18,7 +18,7 @@ export interface SettingNotes {
 /** The notes of every setting in {@link settingsSchema}, by its schema. */
 export const settingNotes = z.registry<SettingNotes>()
 
-export const pushModes = ['off', 'passthrough'] as const
+export const pushModes = ['refused', 'passthrough'] as const
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
 const hostPortText = 'host:port with a port from 0 to 65535, such as 127.0.0.1:5005'
@@ -49,7 +49,7 @@ export const settingsSchema = (defaults: { dataDir: string }) =>
       }),
       push: z
         .enum(pushModes, { error: `one of ${pushModes.join(', ')}` })
-        .default('off')
+        .default('refused')
         .register(settingNotes, {
           argument: '<mode>',
           description: 'passthrough lets clients push through the shim, which keeps the blobs for the swarm',
