@@ -57,7 +57,7 @@ export async function loadManifest(
     requireManifestSize(digest, content.descriptor.size)
     const bytes = await readWhole(content, { digest, signal, report })
     const manifest = tryParse(bytes)
-    if (manifest !== undefined) await recordChildren(components, manifest, signal)
+    if (manifest !== undefined) await record(components, { repository, digest, manifest }, signal)
     const known = cleanMediaType(content.descriptor.mediaType)
     return { digest, bytes, mediaType: known ?? cleanMediaType(manifest?.mediaType) ?? unknownMediaType }
   } finally {
@@ -120,16 +120,26 @@ function tryParse(bytes: Uint8Array): Manifest | undefined {
   }
 }
 
-/** A lost record costs a HEAD later; it must not cost this pull. */
-async function recordChildren(
+interface ManifestRecord {
+  readonly repository: Repository
+  readonly digest: Digest
+  readonly manifest: Manifest
+}
+
+/** A lost record costs a HEAD later, or a name in a listing; it must not cost this pull. */
+async function record(
   { metadata, report }: ManifestLoaderComponents,
-  { manifests, blobs }: Manifest,
+  { repository, digest, manifest: { manifests, blobs } }: ManifestRecord,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await abortable(metadata.putDescriptors([...manifests, ...blobs]), signal)
+    const recording = [
+      metadata.putDescriptors([...manifests, ...blobs]),
+      metadata.nameManifest(repository, digest),
+    ]
+    await abortable(Promise.all(recording), signal)
   } catch (error) {
     signal.throwIfAborted()
-    report('record descriptors', error)
+    report('record manifest', error)
   }
 }

@@ -91,7 +91,7 @@ test('a store that can not record does not fail the pull', async (t) => {
   const shim = await startShim(t, { content: holding() })
   shim.metadata.putDescriptors = () => Promise.reject(new Error('disk full'))
   t.is((await shim.get(byDigest)).status, 200)
-  t.like(shim.events[0], { type: 'degraded', operation: 'record descriptors' })
+  t.like(shim.events[0], { type: 'degraded', operation: 'record manifest' })
 })
 
 test('takes the media type from the manifest when the source does not know it', async (t) => {
