@@ -12,9 +12,10 @@ import { createSwarm, type Swarm } from '@shoal/swarm'
 import { createOrigin } from '@shoal/upstream'
 import { type AdminServer, startAdminServer } from './admin-server.ts'
 import type { AgentState, AgentStatus } from './agent-status.ts'
+import { CacheBooks } from './cache-books.ts'
 import { Closers } from './closers.ts'
 import { ownClusterSecret, warnOfReadableSecret } from './cluster-secret-file.ts'
-import { parseByteSize } from './config/byte-size.ts'
+import { parseSpaceAmount } from './config/byte-size.ts'
 import type { AgentConfig } from './config/load-config.ts'
 import { ConfigurationError } from './config/problems.ts'
 import type { Logger } from './logging.ts'
@@ -117,11 +118,19 @@ export class Agent {
   /** Makes the data directory, in which the cluster secret may be kept too. Takes long only after a crash. */
   async #openCache(signal: AbortSignal | undefined): Promise<Cache> {
     const { settings, nameOf } = this.#config
+    const books = new CacheBooks(this.#log, this.#metrics)
     try {
-      const quotaBytes = parseByteSize(settings.cache.quota ?? '')
-      const cache = await openCache({ dataDir: settings.dataDir, quotaBytes, ...(signal && { signal }) })
+      const cache = await openCache({
+        dataDir: settings.dataDir,
+        quota: parseSpaceAmount(settings.cache.quota),
+        minFree: parseSpaceAmount(settings.cache.minFree),
+        onEvent: (event) => books.record(event),
+        ...(signal && { signal }),
+      })
       this.#closers.add('cache', closeMs.cache, () => cache.stop())
-      this.#log.debug({ ...cache.recovery }, 'cache opened')
+      const { adopted, removed, indexRebuilt } = cache.recovery
+      if (indexRebuilt) this.#log.warn({ adopted, removed }, 'the cache had lost its index, and made it anew')
+      else this.#log.debug({ adopted, removed }, 'cache opened')
       return cache
     } catch (cause) {
       if (!(cause instanceof StoreError)) throw cause

@@ -7,7 +7,7 @@ import {
   isRegistryHost,
   isRegistryUrl,
 } from './addresses.ts'
-import { parseByteSize } from './byte-size.ts'
+import { parseSpaceAmount } from './byte-size.ts'
 
 /** How one setting is spelled outside the configuration file. */
 export interface SettingNotes {
@@ -26,6 +26,8 @@ export const settingNotes = z.registry<SettingNotes>()
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
 const hostPortText = 'host:port with a port from 0 to 65535, such as 127.0.0.1:5005'
+const spaceText = 'a size such as 50GiB, or a share of the file system such as 50%'
+const isSpaceAmount = (value: string) => parseSpaceAmount(value) !== undefined
 const urlText = 'an http:// or https:// URL without credentials, query or fragment'
 
 /** A text that a predicate accepts. The error message is what was expected: a problem line quotes it. */
@@ -90,12 +92,15 @@ export const settingsSchema = (defaults: { dataDir: string }) =>
       }),
     }).prefault({}),
     cache: section({
-      quota: text('a size such as 50GiB', (value) => parseByteSize(value) !== undefined)
-        .optional()
-        .register(settingNotes, {
-          argument: '<size>',
-          description: 'what complete blobs may take on disk, e.g. 50GiB; the least recently used give way',
-        }),
+      quota: text(spaceText, isSpaceAmount).default('50%').register(settingNotes, {
+        argument: '<size>',
+        description:
+          'what blobs may take on disk: a size such as 50GiB, or percent of the file system; the least recently used give way',
+      }),
+      minFree: text(spaceText, isSpaceAmount).default('1GiB').register(settingNotes, {
+        argument: '<size>',
+        description: 'what the file system keeps free, as a size or in percent; blobs give way for it',
+      }),
     }).prefault({}),
     admin: section({
       listen: text(hostPortText, isHostPort).default('127.0.0.1:5007').register(settingNotes, {
