@@ -18,7 +18,8 @@ export type CacheEvent =
    */
   | {
       readonly type: 'not-storing'
-      readonly digest: Digest
+      /** The blob that was to be stored; undefined when the whole cache can't be opened. */
+      readonly digest?: Digest
       readonly fault: StoreFault
       readonly reason: string
     }

@@ -75,6 +75,11 @@ export class CacheIndex {
     return new CacheIndex(await IndexDatabase.open(path))
   }
 
+  /** Gone with the process. */
+  static async inMemory(): Promise<CacheIndex> {
+    return new CacheIndex(await IndexDatabase.inMemory())
+  }
+
   /** See {@link IndexDatabase.commit}. */
   commit(operations: readonly Operation[], options?: { sync?: boolean }): Promise<void> {
     return this.#db.commit(operations, options)

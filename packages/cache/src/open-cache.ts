@@ -161,6 +161,16 @@ function indexError(directory: DataDirectory, cause: unknown): unknown {
   }
   if (!code?.startsWith('LEVEL_')) return cause
   const why = cause instanceof Error ? cause.message : code
+  // LevelDB gives the system's reason as text only.
+  if (/no space left|quota exceeded/i.test(why)) {
+    return new StoreError(
+      'disk-full',
+      `opening the index ${directory.index} failed: ${why}; free some space`,
+      {
+        cause,
+      },
+    )
+  }
   return new StoreError(
     'unreadable',
     `opening the index ${directory.index} failed: ${why}; if that does not pass, delete that directory, and it is made anew from the blobs`,
