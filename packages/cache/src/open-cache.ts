@@ -178,7 +178,14 @@ function indexError(directory: DataDirectory, cause: unknown): unknown {
   )
 }
 
+/**
+ * The index is damaged, and not only out of reach. Files of it that are missing or too short LevelDB reports as
+ * errors of the system: by text, as it has no other way.
+ */
 function isCorruption(error: unknown): boolean {
   const cause = error instanceof StoreError ? error.cause : error
-  return errorCode(cause) === 'LEVEL_CORRUPTION'
+  const code = errorCode(cause)
+  if (code === 'LEVEL_CORRUPTION') return true
+  const text = cause instanceof Error ? cause.message : ''
+  return code === 'LEVEL_IO_ERROR' && /No such file or directory|Invalid argument/.test(text)
 }
