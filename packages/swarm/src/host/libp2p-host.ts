@@ -9,6 +9,7 @@ import { ProviderRecords } from '../discovery/provider-records.ts'
 import { abortable } from './abortable.ts'
 import { Bootstrap } from './bootstrap.ts'
 import type { ConnectionGate } from './connection-gate.ts'
+import { Contacts } from './contacts.ts'
 import { PeerUnreachableError } from './errors.ts'
 import type { HostLogger } from './host-logger.ts'
 import type { HostStore } from './host-store.ts'
@@ -53,6 +54,7 @@ export class Libp2pHost implements SwarmHost {
   readonly #components: Libp2pHostComponents
   readonly #timings: HostTimings
   readonly #table: KadRoutingTable
+  readonly #contacts: Contacts
   readonly #addresses: PeerAddresses
   readonly #kademlia: Kademlia
   readonly #monitor: LinkMonitor
@@ -70,6 +72,7 @@ export class Libp2pHost implements SwarmHost {
     this.#timings = timings
     this.peer = node.peerId.toString()
     this.#table = routingTableOf(dht)
+    this.#contacts = new Contacts(this.peer)
     this.#addresses = new PeerAddresses(node.peerStore)
     this.#monitor = new LinkMonitor(
       { connections, logger },
@@ -79,13 +82,18 @@ export class Libp2pHost implements SwarmHost {
       {
         self: node.peerId,
         table: this.#table,
-        contacts: node.services.ping.contacts,
+        contacts: this.#contacts,
         connections,
         explore: (key, signal) => this.#kademlia.explore(key, signal),
         learn: (peer, addresses) => this.learnAddresses(peer, addresses),
+        dial: (peer, signal) => node.dial(peer, { signal }),
         logger,
       },
-      { intervalMs: timings.routingIntervalMs, onGrowth: () => this.#review() },
+      {
+        intervalMs: timings.routingIntervalMs,
+        dialTimeoutMs: timings.openTimeoutMs,
+        onGrowth: () => this.#review(),
+      },
     )
     this.#bootstrap = new Bootstrap(
       {
@@ -138,7 +146,7 @@ export class Libp2pHost implements SwarmHost {
   }
 
   estimatedPeers(): number {
-    return this.#components.node.services.ping.contacts.estimate()
+    return this.#contacts.estimate()
   }
 
   async open(peer: string, protocol: string, options: OpenOptions = {}): Promise<MessageStream> {
