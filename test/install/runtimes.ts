@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { callGrpc, encodeField } from '../clients/grpc.ts'
 import type { Sandbox } from './sandbox.ts'
 
@@ -111,14 +111,26 @@ function dockerWith(store: 'graphdriver' | 'containerd'): HostRuntime {
       await host.daemon('dockerd', args, (line) => line.includes('API listen on'))
     },
     async isReleased(host) {
-      const format = '{{ json .RegistryConfig.Mirrors }}'
-      const info = ['--config', '/run/docker-client', 'info', '--format', format]
-      return /^(?:null|\[\])$/.test(await host.run('/usr/bin/docker', info))
+      return /^(?:null|\[\])$/.test(
+        await dockerCommand(host, 'info', '--format', '{{ json .RegistryConfig.Mirrors }}'),
+      )
     },
     async pull(host, name) {
-      await host.run('/usr/bin/docker', ['--config', '/run/docker-client', 'pull', '--quiet', name])
+      await dockerCommand(host, 'pull', '--quiet', name)
     },
   }
+}
+
+/** This machine's client: later releases have it in a package of its own. */
+async function dockerCommand(host: Sandbox, ...args: string[]): Promise<string> {
+  const socket = `unix://${join(host.root, '/run/docker.sock')}`
+  return await host.runBeside('/usr/bin/docker', [
+    '--config',
+    '/run/docker-client',
+    '--host',
+    socket,
+    ...args,
+  ])
 }
 
 export const docker = dockerWith('graphdriver')
