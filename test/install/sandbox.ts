@@ -4,9 +4,9 @@ import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { removeTree } from '../clients/workspace.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { environment, run } from '../harness/run.ts'
+import { removeTree } from '../harness/workspace.ts'
 
 /** Directories in which a host's runtimes keep their state. */
 const stateDirectories = ['/var/lib/containerd', '/var/lib/docker', '/var/lib/containers', '/opt/containerd']

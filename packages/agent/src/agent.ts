@@ -9,15 +9,16 @@ import {
 } from '@shoal/content'
 import { createRegistry, type RegistryEvent } from '@shoal/registry'
 import { createSwarm, type Swarm } from '@shoal/swarm'
-import { createOrigin } from '@shoal/upstream'
+import { type CredentialSource, createOrigin, dockerConfig, kubeletProviders } from '@shoal/upstream'
 import { type AdminServer, startAdminServer } from './admin-server.ts'
 import type { AgentState, AgentStatus } from './agent-status.ts'
-import { CanaryLog, withCanaries } from './canary-origin.ts'
+import { type AccessibleOrigin, CanaryLog, withCanaries } from './canary-origin.ts'
 import { Closers } from './closers.ts'
 import { ownClusterSecret, warnOfReadableSecret } from './cluster-secret-file.ts'
 import { parseByteSize } from './config/byte-size.ts'
 import type { AgentConfig } from './config/load-config.ts'
 import { ConfigurationError } from './config/problems.ts'
+import type { Settings } from './config/schema.ts'
 import type { Logger } from './logging.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { listenFault } from './readable-fault.ts'
@@ -105,7 +106,13 @@ export class Agent {
     const admin = await this.#openAdmin()
     const cache = await this.#openCache(signal)
     const clusterSecret = await this.#clusterSecret()
-    const registries = createOrigin({ upstreams: [...upstreams], only: settings.upstreams.only })
+    const registries = createOrigin({
+      upstreams,
+      only: settings.upstreams.only,
+      credentials: credentialSources(settings.credentials),
+      userAgent: `shoal/${version}`,
+      onTrouble: (err) => this.#log.warn({ err }, 'upstream asked without it'),
+    })
     this.#closers.add('origin', closeMs.origin, () => registries.stop())
     const origin = withCanaries(registries, this.#canaries)
     const { blobs, metadata } = cache
@@ -156,7 +163,7 @@ export class Agent {
     stores: { blobs: BlobStore; metadata: MetadataStore; origin: Origin },
     clusterSecret: string,
   ): Promise<Swarm> {
-    const { listen, announce, bootstrap } = this.#config.settings.swarm
+    const { listen, announce, bootstrap, zone } = this.#config.settings.swarm
     const { dataDir } = this.#config.settings
     const components = {
       ...stores,
@@ -166,18 +173,23 @@ export class Agent {
       },
       logger: this.#log,
     }
-    const init = { listen, announce, bootstrap, clusterSecret, dataDir }
+    const init = { listen, announce, bootstrap, zone, clusterSecret, dataDir }
     const swarm = await this.#bind('swarm.listen', listen.join(', '), () => createSwarm(components, init))
     this.#closers.add('swarm', closeMs.swarm, () => swarm.stop())
     this.#swarm = swarm
     return swarm
   }
 
-  async #openRegistry(stores: { metadata: MetadataStore; origin: Origin }, swarm: Swarm): Promise<string> {
+  async #openRegistry(
+    stores: { metadata: MetadataStore; origin: AccessibleOrigin },
+    swarm: Swarm,
+  ): Promise<string> {
     const { listen } = this.#config.settings.registry
     const { content, tagHints } = swarm
     const components = {
       ...stores,
+      access: stores.origin.access,
+      ...(this.#config.settings.registry.push === 'passthrough' ? { push: stores.origin.push } : {}),
       content,
       tagHints,
       onEvent: (event: RegistryEvent) => this.#served(event),
@@ -214,6 +226,16 @@ export class Agent {
     const name = isSecret ? `${this.#config.nameOf('cluster.secretFile')}: ` : ''
     return new ConfigurationError([`${name}${error.message}`], { cause: error })
   }
+}
+
+function credentialSources({
+  files,
+  providerConfig,
+  providerBinDir,
+}: Settings['credentials']): CredentialSource[] {
+  const sources = files.map((path) => dockerConfig(path))
+  if (providerConfig === undefined || providerBinDir === undefined) return sources
+  return [...sources, kubeletProviders({ configFile: providerConfig, binDir: providerBinDir })]
 }
 
 function hostPort({ host, port }: { host: string; port: number }): string {

@@ -6,16 +6,19 @@ import {
   digestFromHash,
   isCanaryName,
   mediaTypes,
-  type Origin,
   OriginError,
   type Repository,
 } from '@shoal/content'
+import type { RunningOrigin } from '@shoal/upstream'
 import { Header } from 'tar'
 
 /** Installs send one for each runtime and registry. */
 const maxRemembered = 256
 /** As one entry of a tar file, and as the zeros at its end. */
 const blockBytes = 512
+
+/** An origin in full: what it lets whom read, and what it takes. Whoever made it stops it. */
+export type AccessibleOrigin = Omit<RunningOrigin, 'stop'>
 
 /** The canaries that were asked for by tag lately, as runtimes do it. */
 export class CanaryLog {
@@ -37,7 +40,7 @@ export class CanaryLog {
  * and asks the real one for the rest. No pull of such a name leaves the node, and one that does come here has come
  * through the shim.
  */
-export function withCanaries(origin: Origin, log: CanaryLog): Origin {
+export function withCanaries(origin: AccessibleOrigin, log: CanaryLog): AccessibleOrigin {
   return {
     async resolve(repository, tag, options) {
       if (!isCanaryName(repository.name)) return await origin.resolve(repository, tag, options)
@@ -57,6 +60,12 @@ export function withCanaries(origin: Origin, log: CanaryLog): Origin {
     },
     listTags: (...args) => origin.listTags(...args),
     listReferrers: (...args) => origin.listReferrers(...args),
+    push: origin.push,
+    access: {
+      isPublic: async (repository, ...rest) =>
+        isCanaryName(repository.name) || (await origin.access.isPublic(repository, ...rest)),
+      admit: (...args) => origin.access.admit(...args),
+    },
   }
 }
 

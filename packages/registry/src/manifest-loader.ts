@@ -17,11 +17,13 @@ import { abortable } from './deadline.ts'
 import type { ReportDegraded } from './events.ts'
 import { closeContent, openContent } from './open-content.ts'
 import { PieceReader } from './piece-reader.ts'
+import type { RepositoryContents } from './repository-contents.ts'
 import { RequestError } from './request-error.ts'
 
 export interface ManifestLoaderComponents {
   readonly content: ContentSource
   readonly metadata: MetadataStore
+  readonly contents: RepositoryContents
   readonly report: ReportDegraded
 }
 
@@ -38,8 +40,8 @@ const unknownMediaType = 'application/octet-stream'
 const mediaTypePattern = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/i
 
 /**
- * Fetches a manifest whole and verifies it. What it refers to is recorded, so that the sizes of its blobs are
- * known before anyone asks for them. One of a kind that nobody here can parse is served all the same.
+ * Fetches a manifest whole and verifies it. What it refers to is recorded as the repository's, with its size,
+ * before anyone asks for it. One of a kind that nobody here can parse is served all the same.
  *
  * @throws RequestError `MANIFEST_INVALID` when it is larger than clients take
  * @throws DigestMismatchError, or what the source throws
@@ -57,7 +59,7 @@ export async function loadManifest(
     requireManifestSize(digest, content.descriptor.size)
     const bytes = await readWhole(content, { digest, signal, report })
     const manifest = tryParse(bytes)
-    if (manifest !== undefined) await recordChildren(components, manifest, signal)
+    if (manifest !== undefined) await recordChildren(components, { repository, manifest }, signal)
     const known = cleanMediaType(content.descriptor.mediaType)
     return { digest, bytes, mediaType: known ?? cleanMediaType(manifest?.mediaType) ?? unknownMediaType }
   } finally {
@@ -122,12 +124,17 @@ function tryParse(bytes: Uint8Array): Manifest | undefined {
 
 /** A lost record costs a HEAD later; it must not cost this pull. */
 async function recordChildren(
-  { metadata, report }: ManifestLoaderComponents,
-  { manifests, blobs }: Manifest,
+  { metadata, contents, report }: ManifestLoaderComponents,
+  { repository, manifest }: { readonly repository: Repository; readonly manifest: Manifest },
   signal: AbortSignal,
 ): Promise<void> {
+  const children = [...manifest.manifests, ...manifest.blobs]
+  contents.add(
+    repository,
+    children.map(({ digest }) => digest),
+  )
   try {
-    await abortable(metadata.putDescriptors([...manifests, ...blobs]), signal)
+    await abortable(metadata.putDescriptors(children), signal)
   } catch (error) {
     signal.throwIfAborted()
     report('record descriptors', error)

@@ -1,9 +1,18 @@
-import type { Descriptor, MetadataStore, Origin, Repository, TagHints, TagRecord } from '@shoal/content'
+import {
+  type Descriptor,
+  isDigest,
+  type MetadataStore,
+  type Origin,
+  type Repository,
+  type TagHints,
+  type TagRecord,
+} from '@shoal/content'
 import { LRUCache } from 'lru-cache'
+import { isOriginAway } from './access-policy.ts'
 import { abortable, Deadline } from './deadline.ts'
 import type { ReportDegraded } from './events.ts'
+import { isServable } from './record-policy.ts'
 import { explain } from './refusal.ts'
-import { allowsStaleTag, isServable } from './tag-policy.ts'
 
 /**
  * How long a failure, or a stale answer, stands in for asking again. Longer ones lock out a registry that is
@@ -16,14 +25,14 @@ const maxOutcomes = 4096
 const originShare = 0.6
 const hintShare = 0.2
 
-export interface TagResolverComponents {
+export interface ReferenceResolverComponents {
   readonly origin: Origin
   readonly metadata: MetadataStore
   readonly tagHints?: TagHints | undefined
   readonly report: ReportDegraded
 }
 
-export interface TagResolverInit {
+export interface ReferenceResolverInit {
   /** How long the origin's answer is taken for current. */
   readonly tagTtlMs: number
   /** How old an answer may be that serves while the origin can't be asked. */
@@ -34,7 +43,7 @@ export interface TagResolverInit {
   readonly now: () => number
 }
 
-export interface ResolvedTag {
+export interface ResolvedReference {
   readonly descriptor: Descriptor
   /** Set when the origin did not confirm it now. */
   readonly stale?: {
@@ -46,23 +55,34 @@ export interface ResolvedTag {
 }
 
 type Outcome = { readonly expiresAt: number } & (
-  | { readonly resolved: ResolvedTag }
+  | { readonly resolved: ResolvedReference }
   | { readonly error: unknown }
 )
 
+/** A manifest by its tag or its digest, and what is known of the repository. */
+export interface Reference {
+  readonly repository: Repository
+  /** A tag, or a digest. */
+  readonly text: string
+  /** Whether anybody may read the repository. Peers are told of, and asked for, no others. */
+  readonly isPublic: boolean
+  /** Why the origin can't be asked just now: then it is not waited for. */
+  readonly trouble?: unknown
+}
+
 /**
- * What tags stand for. The origin says, so that no peer can redirect a tag; those who ask at the same time
- * share one HEAD. Only while the origin can't answer does the last known record serve: this node's, else a
- * peer's.
+ * What tags stand for, and whether a digest is one of the repository. The origin says, so that no peer can redirect a
+ * tag; those who ask at the same time share one HEAD. Only while the origin can't answer does the last known record
+ * serve: this node's, else a peer's.
  */
-export class TagResolver {
-  readonly #components: TagResolverComponents
-  readonly #init: TagResolverInit
+export class ReferenceResolver {
+  readonly #components: ReferenceResolverComponents
+  readonly #init: ReferenceResolverInit
   readonly #outcomes = new LRUCache<string, Outcome>({ max: maxOutcomes })
   readonly #inFlight = new Map<string, Promise<Outcome>>()
   readonly #stopping = new AbortController()
 
-  constructor(components: TagResolverComponents, init: TagResolverInit) {
+  constructor(components: ReferenceResolverComponents, init: ReferenceResolverInit) {
     this.#components = components
     this.#init = init
   }
@@ -71,14 +91,20 @@ export class TagResolver {
    * @throws OriginError or DeadlineError when neither the origin nor a young enough record answers
    */
   async resolve(
-    repository: Repository,
-    tag: string,
+    reference: Reference,
     { signal }: { readonly signal: AbortSignal },
-  ): Promise<ResolvedTag> {
-    const key = `${repository.registry}/${repository.name}:${tag}`
-    const outcome = this.#remembered(key) ?? (await abortable(this.#shared(key, repository, tag), signal))
+  ): Promise<ResolvedReference> {
+    const { repository, text } = reference
+    const key = `${repository.registry}/${repository.name}:${text}`
+    const outcome = this.#remembered(key) ?? (await abortable(this.#shared(key, reference), signal))
     if ('error' in outcome) throw outcome.error
     return outcome.resolved
+  }
+
+  /** Asks anew for all of a repository: it has changed. */
+  forget({ registry, name }: Repository): void {
+    const prefix = `${registry}/${name}:`
+    for (const key of this.#outcomes.keys()) if (key.startsWith(prefix)) this.#outcomes.delete(key)
   }
 
   /** Ends what is under way. */
@@ -91,10 +117,10 @@ export class TagResolver {
     return outcome !== undefined && this.#init.now() < outcome.expiresAt ? outcome : undefined
   }
 
-  #shared(key: string, repository: Repository, tag: string): Promise<Outcome> {
+  #shared(key: string, reference: Reference): Promise<Outcome> {
     const running = this.#inFlight.get(key)
     if (running !== undefined) return running
-    const asking = this.#ask(repository, tag)
+    const asking = this.#ask(reference)
       .then((outcome) => {
         this.#outcomes.set(key, outcome)
         return outcome
@@ -105,47 +131,57 @@ export class TagResolver {
   }
 
   /** Never rejects: a failure is an outcome too, shared and remembered like any other. */
-  async #ask(repository: Repository, tag: string): Promise<Outcome> {
+  async #ask(reference: Reference): Promise<Outcome> {
     const { now, tagTtlMs } = this.#init
     try {
-      const descriptor = await this.#askOrigin(repository, tag)
-      await this.#record(repository, tag, { descriptor, resolvedAt: now() })
+      if (reference.trouble !== undefined) throw reference.trouble
+      const descriptor = await this.#askOrigin(reference)
+      await this.#record(reference, descriptor)
       return { resolved: { descriptor }, expiresAt: now() + tagTtlMs }
     } catch (error) {
       const expiresAt = now() + Math.min(failureTtlMs, tagTtlMs)
-      const known = allowsStaleTag(error) ? await this.#lastKnown(repository, tag) : undefined
+      const known = isOriginAway(error) ? await this.#lastKnown(reference) : undefined
       if (known === undefined) return { error, expiresAt }
       const { descriptor, resolvedAt } = known
       return { resolved: { descriptor, stale: { resolvedAt, why: explain(error).why } }, expiresAt }
     }
   }
 
-  async #askOrigin(repository: Repository, tag: string): Promise<Descriptor> {
-    using deadline = this.#deadline(`asking ${repository.registry} for the tag`, originShare)
+  async #askOrigin({ repository, text }: Reference): Promise<Descriptor> {
+    using deadline = this.#deadline(`asking ${repository.registry} for the manifest`, originShare)
     const { signal } = deadline
-    return await abortable(this.#components.origin.resolve(repository, tag, { signal }), signal)
+    const { origin } = this.#components
+    const asking = isDigest(text)
+      ? origin.describe({ repository, kind: 'manifest', digest: text }, { signal })
+      : origin.resolve(repository, text, { signal })
+    return await abortable(asking, signal)
   }
 
-  async #record(repository: Repository, tag: string, record: TagRecord): Promise<void> {
+  async #record({ repository, text, isPublic }: Reference, descriptor: Descriptor): Promise<void> {
+    const record = { descriptor, resolvedAt: this.#init.now(), isPublic }
     const { metadata, tagHints, report } = this.#components
     try {
       using deadline = this.#deadline('recording a tag', hintShare)
       const writing = Promise.all([
-        metadata.putTag(repository, tag, record),
-        metadata.putDescriptors([record.descriptor]),
+        metadata.putTag(repository, text, record),
+        metadata.putDescriptors([descriptor]),
       ])
       await abortable(writing, deadline.signal)
-      tagHints?.announce(repository, tag)
+      if (isPublic) tagHints?.announce(repository, text)
     } catch (error) {
       report('record tag', error)
     }
   }
 
-  async #lastKnown(repository: Repository, tag: string): Promise<TagRecord | undefined> {
+  async #lastKnown({ repository, text, isPublic }: Reference): Promise<TagRecord | undefined> {
     const { metadata, tagHints } = this.#components
-    const own = await this.#servable('look up tag', () => metadata.getTag(repository, tag))
-    if (own !== undefined || tagHints === undefined) return own
-    return this.#servable('ask peers for tag', (signal) => tagHints.find(repository, tag, { signal }))
+    const own = await this.#servable('look up tag', () => metadata.getTag(repository, text))
+    if (own !== undefined || tagHints === undefined || !isPublic) return own
+    const told = await this.#servable('ask peers for tag', (signal) =>
+      tagHints.find(repository, text, { signal }),
+    )
+    // A digest stands for itself, whatever a peer says.
+    return isDigest(text) && told?.descriptor.digest !== text ? undefined : told
   }
 
   async #servable(

@@ -1,7 +1,8 @@
 import { OriginError, type OriginFault } from '@shoal/content'
 import test from 'ava'
+import { isOriginAway } from '../dist/access-policy.js'
 import { DeadlineError } from '../dist/deadline.js'
-import { allowsStaleTag, isServable } from '../dist/tag-policy.js'
+import { isServable } from '../dist/record-policy.js'
 import { unknownDigest } from './fixture.ts'
 
 const expected: Record<OriginFault, boolean> = {
@@ -15,21 +16,22 @@ const expected: Record<OriginFault, boolean> = {
 
 for (const [fault, allowed] of Object.entries(expected)) {
   test(`an origin that is ${fault} ${allowed ? 'lets' : 'does not let'} what was known serve`, (t) => {
-    t.is(allowsStaleTag(new OriginError(fault as OriginFault, 'no')), allowed)
+    t.is(isOriginAway(new OriginError(fault as OriginFault, 'no')), allowed)
   })
 }
 
 test('an origin that does not answer in time lets what was known serve', (t) => {
-  t.true(allowsStaleTag(new DeadlineError('asking', 1000, 'timeout')))
+  t.true(isOriginAway(new DeadlineError('asking', 1000, 'timeout')))
 })
 
 test('an error that nobody foresaw does not', (t) => {
-  t.false(allowsStaleTag(new TypeError('a bug')))
+  t.false(isOriginAway(new TypeError('a bug')))
 })
 
 const record = {
   descriptor: { digest: unknownDigest, size: 1, mediaType: 'application/json' },
   resolvedAt: 1_000_000,
+  isPublic: true,
 }
 
 test('a record serves up to its age', (t) => {

@@ -1,6 +1,6 @@
 import { type Descriptor, mediaTypes, type Origin, OriginError, type TagHints } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
-import { TagResolver } from '../dist/tag-resolver.js'
+import { ReferenceResolver } from '../dist/reference-resolver.js'
 import { digestOf, FakeMetadata, fakeOrigin, never, tagKey } from './fixture.ts'
 
 const repository = { registry: 'docker.io', name: 'library/app' }
@@ -26,12 +26,12 @@ function makeResolver(t: ExecutionContext, { resolve, tagHints, manifestTimeoutM
     asked.push(tag)
     return resolve(of, tag, options)
   }
-  const resolver = new TagResolver(
+  const resolver = new ReferenceResolver(
     { origin: fakeOrigin({ resolve: counting }), metadata, tagHints, report: (what) => problems.push(what) },
     { tagTtlMs: 10_000, staleTagMaxAgeMs: 60_000, manifestTimeoutMs, now: () => clock.now },
   )
   t.teardown(() => resolver.close(new Error('the test is over')))
-  const ask = (tag = 'v1') => resolver.resolve(repository, tag, { signal })
+  const ask = (tag = 'v1') => resolver.resolve({ repository, text: tag, isPublic: true }, { signal })
   return { resolver, ask, clock, metadata, problems, asked }
 }
 
@@ -46,6 +46,7 @@ test('records what the origin said, and when', async (t) => {
   t.deepEqual(metadata.tags.get(tagKey(repository, 'v1')), {
     descriptor: descriptorOf('v1'),
     resolvedAt: 1_000_000,
+    isPublic: true,
   })
 })
 
@@ -86,7 +87,7 @@ test('a client that leaves does not end the question for the others', async (t) 
   const { promise, resolve } = Promise.withResolvers<Descriptor>()
   const { resolver, ask } = makeResolver(t, { resolve: () => promise })
   const client = new AbortController()
-  const leaving = resolver.resolve(repository, 'v1', { signal: client.signal })
+  const leaving = resolver.resolve({ repository, text: 'v1', isPublic: true }, { signal: client.signal })
   const staying = ask()
   client.abort(new Error('left'))
   await t.throwsAsync(leaving, { message: 'left' })
@@ -100,7 +101,11 @@ test('a tag that the origin does not have fails, although it was known', async (
       throw new OriginError('not-found', 'manifest unknown')
     },
   })
-  await metadata.putTag(repository, 'v1', { descriptor: descriptorOf('v1'), resolvedAt: 1_000_000 })
+  await metadata.putTag(repository, 'v1', {
+    descriptor: descriptorOf('v1'),
+    resolvedAt: 1_000_000,
+    isPublic: true,
+  })
   await t.throwsAsync(ask(), { instanceOf: OriginError })
 })
 
@@ -120,25 +125,37 @@ test('a tag that the origin does not have is asked for again within five seconds
 
 test('while the origin is down, what this node knew serves and says so', async (t) => {
   const { ask, metadata } = makeResolver(t, { resolve: () => Promise.reject(down) })
-  await metadata.putTag(repository, 'v1', { descriptor: descriptorOf('v1'), resolvedAt: 950_000 })
+  await metadata.putTag(repository, 'v1', {
+    descriptor: descriptorOf('v1'),
+    resolvedAt: 950_000,
+    isPublic: true,
+  })
   t.like(await ask(), { descriptor: descriptorOf('v1'), stale: { resolvedAt: 950_000 } })
 })
 
 test('what this node knew does not serve beyond its age', async (t) => {
   const { ask, metadata } = makeResolver(t, { resolve: () => Promise.reject(down) })
-  await metadata.putTag(repository, 'v1', { descriptor: descriptorOf('v1'), resolvedAt: 939_999 })
+  await metadata.putTag(repository, 'v1', {
+    descriptor: descriptorOf('v1'),
+    resolvedAt: 939_999,
+    isPublic: true,
+  })
   await t.throwsAsync(ask(), { is: down })
 })
 
 test('an origin that never answers counts as down', async (t) => {
   const { ask, metadata } = makeResolver(t, { resolve: () => never(signal), manifestTimeoutMs: 50 })
-  await metadata.putTag(repository, 'v1', { descriptor: descriptorOf('v1'), resolvedAt: 950_000 })
+  await metadata.putTag(repository, 'v1', {
+    descriptor: descriptorOf('v1'),
+    resolvedAt: 950_000,
+    isPublic: true,
+  })
   t.like(await ask(), { stale: { resolvedAt: 950_000 } })
 })
 
 test('peers are asked when this node knows nothing', async (t) => {
   const tagHints: TagHints = {
-    find: async () => ({ descriptor: descriptorOf('peer'), resolvedAt: 960_000 }),
+    find: async () => ({ descriptor: descriptorOf('peer'), resolvedAt: 960_000, isPublic: true }),
     announce: () => t.fail('a hint was announced as if the origin had said it'),
   }
   const { ask, metadata } = makeResolver(t, { resolve: () => Promise.reject(down), tagHints })
@@ -148,7 +165,7 @@ test('peers are asked when this node knows nothing', async (t) => {
 
 test('a hint that is too old does not serve', async (t) => {
   const tagHints: TagHints = {
-    find: async () => ({ descriptor: descriptorOf('peer'), resolvedAt: 900_000 }),
+    find: async () => ({ descriptor: descriptorOf('peer'), resolvedAt: 900_000, isPublic: true }),
     announce: () => undefined,
   }
   const { ask } = makeResolver(t, { resolve: () => Promise.reject(down), tagHints })
