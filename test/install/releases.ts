@@ -1,7 +1,15 @@
 import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from '../harness/run.ts'
-import { containerd, docker, dockerWithContainerd, type HostRuntime, podman } from './runtimes.ts'
+import {
+  containerd,
+  containerdUnset,
+  containerdWithList,
+  docker,
+  dockerWithContainerd,
+  type HostRuntime,
+  podman,
+} from './runtimes.ts'
 
 /** A Debian and the runtimes that it offers. */
 export interface Release {
@@ -14,14 +22,12 @@ export interface Release {
 const packages = ['containerd', 'docker.io', 'podman', 'skopeo', 'runc', 'crun', 'procps', 'iptables']
 const makeTimeoutMs = 1_500_000
 
+const everywhere = [containerd, containerdUnset, containerdWithList, docker, podman]
+
 const all: readonly Release[] = [
-  { name: 'bookworm', runtimes: [containerd, docker, podman], root: async () => '/' },
-  { name: 'trixie', runtimes: [containerd, docker, podman], root: () => debianRoot('trixie') },
-  {
-    name: 'sid',
-    runtimes: [containerd, docker, dockerWithContainerd, podman],
-    root: () => debianRoot('sid'),
-  },
+  { name: 'bookworm', runtimes: everywhere, root: async () => '/' },
+  { name: 'trixie', runtimes: everywhere, root: () => debianRoot('trixie') },
+  { name: 'sid', runtimes: [...everywhere, dockerWithContainerd], root: () => debianRoot('sid') },
 ]
 
 /** Those named in `SHOAL_RELEASES`, separated by spaces; this machine's alone when nobody asks for more. */

@@ -43,6 +43,7 @@ for (const release of releases()) {
         t.true(row.pull, 'the real pull came by the shim')
         t.is(row.etcDifference, 0, 'lines of /etc that differ')
         t.true(row.samePid)
+        t.true(row.released, 'the running daemon has forgotten the shim')
       },
     )
   }
@@ -53,15 +54,20 @@ async function tryRuntime(release: Release, runtime: HostRuntime): Promise<Row> 
   await runtime.start(host)
   const version = await runtime.version(host)
   const before = await host.describeEtc()
-  const pidBefore = runtime.process && (await host.pidOf(runtime.process))
+  const { process: program, installArgs = [] } = runtime
+  const restarts = installArgs.includes('--allow-restart')
+  let pidBefore = program && (await host.pidOf(program))
   const node = lab.nodes[0] as SwarmNode
 
   const common = ['--host-root', host.root, '--runtime', runtime.family, '--json']
   const agent = ['--registry-listen', node.shim, '--admin-listen', node.admin]
   const registries = runtime.family === 'podman' ? ['--registry', 'docker.io', '--registry', 'quay.io'] : []
-  const installed = lastJson(await shoal(host, 'install', ...common, ...agent, ...registries)) as Outcome
+  const installed = lastJson(
+    await shoal(host, 'install', ...common, ...agent, ...registries, ...installArgs),
+  ) as Outcome
   const isSeen = installed.canaries.length > 0 && installed.canaries.every(({ seen }) => seen)
 
+  if (restarts) pidBefore = program && (await host.pidOf(program))
   const requests = await requestsOf(node)
   await runtime.pull(host, `${lab.repository}:${lab.image.tag}`)
   const isPulled = (await requestsOf(node)) > requests
@@ -71,7 +77,7 @@ async function tryRuntime(release: Release, runtime: HostRuntime): Promise<Row> 
   await shoal(host, 'uninstall', ...common)
   await shoal(host, 'uninstall', ...common)
   const etcDifference = difference(await host.describeEtc())
-  const pidAfter = runtime.process && (await host.pidOf(runtime.process))
+  const pidAfter = program && (await host.pidOf(program))
   return {
     release: release.name,
     runtime: runtime.name,
@@ -81,7 +87,8 @@ async function tryRuntime(release: Release, runtime: HostRuntime): Promise<Row> 
     pull: isPulled,
     etcDifference,
     samePid: pidBefore === pidAfter,
-    hasProcess: runtime.process !== undefined,
+    process: program === undefined ? 'no daemon' : restarts ? 'restarted once, as allowed' : 'the same',
+    released: (await runtime.isReleased?.(host)) ?? true,
   }
 }
 

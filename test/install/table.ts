@@ -13,7 +13,10 @@ export interface Row {
   /** Lines of a listing of /etc that differ after the uninstall. */
   readonly etcDifference: number
   readonly samePid: boolean
-  readonly hasProcess: boolean
+  /** Of the process id before, during and after. */
+  readonly process: 'the same' | 'no daemon' | 'restarted once, as allowed'
+  /** Whether the daemon that runs has forgotten the shim. */
+  readonly released: boolean
 }
 
 const page = fileURLToPath(new URL('../../docs/install.md', import.meta.url))
@@ -30,8 +33,8 @@ export async function writeTable(rows: readonly Row[]): Promise<void> {
 
 function format(rows: readonly Row[]): string {
   const lines = rows.map(
-    ({ release, runtime, version, changed, canary, pull, etcDifference, samePid, hasProcess }) => {
-      const pid = hasProcess ? yes(samePid) : 'no daemon'
+    ({ release, runtime, version, changed, canary, pull, etcDifference, samePid, process }) => {
+      const pid = samePid ? process : '**another**'
       return `| ${[release, runtime, version, changed, yes(canary), yes(pull), etcDifference, pid].join(' | ')} |`
     },
   )
@@ -43,7 +46,7 @@ function format(rows: readonly Row[]): string {
     'canary seen',
     'real pull seen',
     '/etc differs, lines',
-    'same process',
+    'process',
   ]
   return [`| ${names.join(' | ')} |`, `|${names.map(() => '---').join('|')}|`, ...lines].join('\n')
 }

@@ -5,6 +5,7 @@ import { type CanaryResult, sendCanaries } from './canary.ts'
 import { detectHost } from './detect.ts'
 import { RuntimesError } from './errors.ts'
 import type { Host } from './host.ts'
+import { systemCode } from './host-files.ts'
 import { isBlocked, type PlanOptions, type RuntimePlan } from './plan.ts'
 import { planInstall } from './plan-install.ts'
 import { releaseHost, type UninstallReport } from './uninstall.ts'
@@ -55,10 +56,11 @@ export async function install(
     await markInstalled(journal)
     return { changed: unique.map(({ path }) => path), canaries }
   } catch (error) {
-    if (!(error instanceof Unseen || error instanceof RuntimesError)) throw error
+    // Whatever went wrong: a host that is half changed is worse than one that is not.
     const report = await releaseHost(host)
+    if (!(error instanceof RuntimesError) && systemCode(error) === '') throw error
     const canaries = error instanceof Unseen ? error.canaries : []
-    return { changed: [], canaries, rolledBack: { why: error.message, report } }
+    return { changed: [], canaries, rolledBack: { why: (error as Error).message, report } }
   }
 }
 
