@@ -53,7 +53,7 @@ withCluster('the add-on is installed on every node, upgraded, and removed withou
 
   const notes = await cluster.install()
   t.regex(notes, /new nodes get it by themselves/)
-  t.regex(notes, /What stays on a node is the empty directory \/var\/lib\/shoal/)
+  t.regex(notes, /What stays on a node is two empty directories,\s+\/var\/lib\/shoal and/)
   t.deepEqual(await nodesWith(plane, 'agent'), ['node-1', 'node-2', 'node-3'])
   const secret = await clusterSecret(plane)
   t.is(Buffer.from(secret, 'base64').length, 48)

@@ -140,19 +140,6 @@ withHelm('an update never needs the agent that it replaces', async (t, helm) => 
   t.is(agentOf(await helm.template({})).imagePullPolicy, 'IfNotPresent')
 })
 
-withHelm('what the chart says at the end names what is left behind', async (t, helm) => {
-  const notes = await helm
-    .run([
-      ...['install', 'shoal', join(import.meta.dirname, '../../packages/chart/shoal'), '--dry-run=client'],
-      ...['--set', 'image.repository=registry.example.com/shoal'],
-    ])
-    .catch((error: Error) => error.message)
-  t.regex(
-    notes,
-    /What stays on a node is the empty directory \/var\/lib\/shoal|kubernetes cluster unreachable/i,
-  )
-})
-
 interface PodContainer {
   readonly title: string
   // biome-ignore lint/suspicious/noExplicitAny: as rendered

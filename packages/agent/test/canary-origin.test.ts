@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { canaryName, type Digest, type Origin, parseManifest, type Repository } from '@shoal/content'
 import test from 'ava'
-import { CanaryLog, withCanaries } from '../dist/canary-origin.js'
+import { type AccessibleOrigin, CanaryLog, withCanaries } from '../dist/canary-origin.js'
 
 /** An origin that was asked for a canary has been told what only this node should know. */
-const unreachable = new Proxy({} as Origin, {
+const unreachable = new Proxy({} as AccessibleOrigin, {
   get: (_, method) => async () => {
     throw new Error(`the real origin was asked: ${String(method)}`)
   },
@@ -33,6 +33,11 @@ test('a canary is a whole image, made up without a word to its registry', async 
     t.is((await origin.describe({ repository, kind: 'blob', digest: blob.digest })).size, blob.size)
   }
   t.deepEqual(log.list(), [repository])
+})
+
+test('anybody may pull a canary, whatever its registry would say', async (t) => {
+  const { access } = withCanaries(unreachable, new CanaryLog())
+  t.true(await access.isPublic(canary(), { kind: 'manifest', reference: 'probe' }))
 })
 
 test('any other name goes to its registry', async (t) => {

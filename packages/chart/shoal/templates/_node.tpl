@@ -50,7 +50,7 @@
 {{/* Root, since the runtimes' files are root's; without a single capability. */}}
 {{- define "shoal.rootWithoutCapabilities" -}}
 runAsUser: 0
-runAsGroup: {{ .Values.user.gid }}
+runAsGroup: 0
 runAsNonRoot: false
 {{ include "shoal.leastPrivilege" . }}
 {{- end }}
