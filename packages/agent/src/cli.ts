@@ -2,6 +2,7 @@
 import './runtime-flags.ts'
 import { Command, CommanderError } from 'commander'
 import { addAgentCommand } from './commands/agent-command.ts'
+import { addCacheCommand } from './commands/cache-command.ts'
 import { addDemoCommand } from './commands/demo-command.ts'
 import { exitCodes, exitWith } from './commands/exit.ts'
 import { addVersionCommand } from './commands/version-command.ts'
@@ -15,7 +16,7 @@ const program = new Command('shoal')
     // One line, named like every other error line of ours.
     outputError: (text, write) => write(text.replace(/^error: /, 'shoal: ').replace('\n(', ' (')),
   })
-for (const add of [addAgentCommand, addDemoCommand, addVersionCommand]) add(program)
+for (const add of [addAgentCommand, addCacheCommand, addDemoCommand, addVersionCommand]) add(program)
 
 try {
   await program.parseAsync()
