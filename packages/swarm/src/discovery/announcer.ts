@@ -23,6 +23,8 @@ export interface AnnouncerComponents extends AskClosestComponents {
   readonly withdrawals: Withdrawals
   /** Where we can be reached, without `/p2p/<id>`. */
   readonly addresses: () => string[]
+  /** About how many peers there are, of which the table holds some. */
+  readonly clusterSize: () => number
   readonly logger: HostLogger
 }
 
@@ -57,9 +59,9 @@ export class Announcer {
     await records.remove(cid.multihash.bytes, self)
   }
 
-  /** Makes those again that reached nobody, are old, or were made when fewer than half of today's peers were known. */
+  /** Makes those again that reached too few, are old, or were made when the cluster had half of today's peers. */
   repeat(): void {
-    this.#schedule.review(this.#components.table.size, performance.now())
+    this.#schedule.review(this.#components.clusterSize(), performance.now())
     this.#fillAfter(0)
   }
 
@@ -92,8 +94,8 @@ export class Announcer {
   }
 
   async #run(key: string): Promise<void> {
-    const { table, logger } = this.#components
-    const knownPeers = table.size
+    const { clusterSize, logger } = this.#components
+    const peers = clusterSize()
     const startMs = performance.now()
     const keepers: string[] = []
     this.#lanes.begin()
@@ -105,7 +107,7 @@ export class Announcer {
     }
     const nowMs = performance.now()
     this.#lanes.end(nowMs - startMs)
-    this.#schedule.made(key, keepers, knownPeers, nowMs)
+    this.#schedule.made(key, keepers, peers, nowMs)
     logger.debug({ cid: key, told: keepers.length }, 'announced')
     this.#fillAfter(0)
   }

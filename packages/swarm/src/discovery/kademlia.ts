@@ -28,6 +28,8 @@ export interface KademliaComponents {
   readonly learn: (peer: string, addresses: readonly string[]) => Promise<void>
   /** Where we can be reached, without `/p2p/<id>`. */
   readonly addresses: () => string[]
+  /** About how many peers there are. */
+  readonly clusterSize: () => number
   /** Resolves when the first attempt to join the cluster is over. */
   readonly joined: Promise<void>
 }
@@ -51,8 +53,8 @@ export class Kademlia {
     this.#client = new KadClient(open)
     this.#withdrawals = new Withdrawals({ open, records, logger })
     const shared = { ...this.#asking, client: this.#client, records }
-    const { addresses, joined } = components
-    this.#announcer = new Announcer({ ...shared, withdrawals: this.#withdrawals, addresses })
+    const { addresses, clusterSize, joined } = components
+    this.#announcer = new Announcer({ ...shared, withdrawals: this.#withdrawals, addresses, clusterSize })
     this.discovery = new KadDiscovery({ ...shared, departed, announcer: this.#announcer, joined })
   }
 

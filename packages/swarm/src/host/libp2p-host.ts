@@ -126,6 +126,7 @@ export class Libp2pHost implements SwarmHost {
       connectedPeers: () => this.connectedPeers(),
       learn: (peer, addresses) => this.learnAddresses(peer, addresses),
       addresses: () => this.#listening().map(String),
+      clusterSize: () => this.estimatedPeers(),
       joined: this.#bootstrap.firstRound,
     })
     this.discovery = this.#kademlia.discovery
