@@ -1,6 +1,6 @@
 import { join } from 'node:path'
+import { Containerd } from '../harness/containerd.ts'
 import type { Client, PulledImage, PullRequest } from './client.ts'
-import { Containerd } from './containerd.ts'
 import { callGrpc, decodeString, encodeField } from './grpc.ts'
 
 /** containerd by the CRI, as the kubelet asks for an image. What the CRI calls the image is its configuration. */

@@ -4,17 +4,18 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { newSecretFile, SwarmNode } from '../harness/agents.ts'
+import { installPackages } from '../harness/install.ts'
 import { addImage, MemoryRegistry } from '../harness/memory-registry.ts'
 import { run } from '../harness/run.ts'
+import { Workspace } from '../harness/workspace.ts'
 import type { Client } from './client.ts'
 import { cri } from './cri.ts'
 import { ctr } from './ctr.ts'
 import { docker } from './docker.ts'
 import { type Duration, type Fault, faults, injectFault } from './faults.ts'
-import { installClients } from './install.ts'
+import { clientPackages } from './lab.ts'
 import { podman } from './podman.ts'
 import { skopeo } from './skopeo.ts'
-import { Workspace } from './workspace.ts'
 
 const clients: readonly Client[] = [ctr, cri, docker, podman, skopeo]
 const repository = 'library/shoal-fault-test'
@@ -38,7 +39,7 @@ let workspace: Workspace
 
 test.before(async (t) => {
   t.timeout(1_200_000)
-  await installClients()
+  await installPackages(clientPackages)
   workspace = await Workspace.create()
 })
 

@@ -41,6 +41,10 @@ export class Session {
     this.holder.uploads.add(this)
   }
 
+  get isFar(): boolean {
+    return this.holder.zone !== this.#requester.zone
+  }
+
   want(index: number): void {
     this.#unsentOrNew().wants.push(index)
   }
@@ -90,6 +94,7 @@ export class Session {
     if (this.#ended) return
     this.#ended = true
     this.#sending?.flow?.cut()
+    this.#requester.loading.delete(this)
     const accepted = this.#wants.size + (this.#sending === undefined ? 0 : 1)
     this.#sending = undefined
     this.#world.deliver(this.holder, this.#world.scenario.latency, () => {
@@ -104,6 +109,7 @@ export class Session {
   /** The holder is gone. */
   lose(): void {
     this.#ended = true
+    this.#requester.loading.delete(this)
     this.#sending?.flow?.cut()
     this.#sending = undefined
     this.#world.deliver(this.#requester, this.#world.scenario.latency, () => this.#requester.lost(this))
@@ -174,6 +180,7 @@ export class Session {
     const sending: Sending = { index, bytes, noted: 0, isGranted: false, flow: undefined }
     this.#sending = sending
     this.#coming = sending
+    this.#requester.loading.add(this)
     sending.flow = this.#world.flow(this.holder, this.#requester, {
       bytes,
       onSent: () => this.#sent(sending),
@@ -185,14 +192,17 @@ export class Session {
   #sent(sending: Sending): void {
     this.#sending = undefined
     const { turns } = this.holder
-    grantAll(turns.done(this, uploadCost(sending.bytes, this.#requester.sources)))
+    grantAll(turns.done(this, this.isFar ? 0 : uploadCost(sending.bytes, this.#requester.sources)))
     this.#sendNext()
     if (this.hasNews) this.holder.tellSoon()
   }
 
   #arrived(sending: Sending): void {
     if (this.#ended) return
-    if (this.#coming === sending) this.#coming = undefined
+    if (this.#coming === sending) {
+      this.#coming = undefined
+      this.#requester.loading.delete(this)
+    }
     const { index, bytes, noted, isGranted } = sending
     const peer = this.holder.name
     this.#dispatch({ type: 'progress', peer, bytes: bytes - noted })

@@ -38,6 +38,8 @@ export class SimulatedNode {
   readonly turns = new UploadTurns<Session>(concurrentUploads)
   /** Those who load from it. */
   readonly uploads = new Set<Session>()
+  /** Those in which a chunk is on its way to it. */
+  readonly loading = new Set<Session>()
   isAlive = true
   arrivedAt: number | undefined
   completedAt: number | undefined
@@ -171,7 +173,7 @@ export class SimulatedNode {
         if (this.#hasNews()) this.#tick()
         return
       }
-      for (const session of this.#sessions.values()) session.noteProgress()
+      for (const session of this.loading) session.noteProgress()
       this.dispatch({ type: 'tick' })
       this.#tick()
     })
@@ -246,7 +248,7 @@ export class SimulatedNode {
       for (const node of [holder, this]) this.#world.message(node, () => undefined)
       const session = new Session(this.#world, { holder, requester: this })
       this.#sessions.set(peer, session)
-      this.dispatch({ type: 'connected', peer, held: holder.held.clone() })
+      this.dispatch({ type: 'connected', peer, held: holder.held.clone(), isFar: holder.zone !== this.zone })
     })
   }
 

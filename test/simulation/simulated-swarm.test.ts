@@ -36,6 +36,22 @@ test('longer chunks take a swarm longer', (t) => {
   t.true((last('--chunk', '4MiB') ?? 0) > (last() ?? 0))
 })
 
+test('large swarms get fewer chunks, and the report says so', (t) => {
+  const { scenario } = parseOptions(['--nodes', '2001', '--size', '1GiB'])
+  const swarm = new SimulatedSwarm(scenario)
+  t.is(swarm.layout.count, 256)
+  const { text } = reportOf(scenario, {
+    completedAt: [1],
+    pulls: [],
+    survivors: 1,
+    upstreamBytes: 1,
+    messages: 1,
+    layout: swarm.layout,
+    zoneBytes: [],
+  })
+  t.regex(text, /256 of 4096 KiB; the product cuts 1024 of 1024 KiB/)
+})
+
 test('the plot is one SVG document', (t) => {
   const { scenario, outcome } = simulate('--nodes', '4', '--size', '10MB')
   t.regex(plotOf(scenario, outcome), /^<svg [^>]*>[\s\S]*<\/svg>\n$/)

@@ -1,5 +1,5 @@
-import { ChunkLayout } from '@shoal/content'
-import { CoarseLayout } from './coarse-layout.ts'
+import type { ChunkLayout } from '@shoal/content'
+import { CoarseLayout, layoutFor } from './coarse-layout.ts'
 import { Downlink, Flow, Uplink } from './link.ts'
 import type { Scenario } from './scenario.ts'
 import { SimulatedCoordinator } from './simulated-coordinator.ts'
@@ -48,7 +48,10 @@ export interface Outcome {
   readonly pulls: readonly { readonly took: number; readonly isSlow: boolean }[]
   readonly survivors: number
   readonly upstreamBytes: number
+  readonly layout: ChunkLayout
   readonly messages: number
+  /** What went through each line between two zones. */
+  readonly zoneBytes: readonly number[]
 }
 
 /** Many nodes that pull one layer: the very planner and lease table of the product, on a network of the imagination. */
@@ -72,8 +75,8 @@ export class SimulatedSwarm implements World {
 
   constructor(scenario: Scenario) {
     this.scenario = scenario
-    const { size, chunk } = scenario
-    this.layout = chunk === undefined ? new ChunkLayout(size) : new CoarseLayout(size, chunk)
+    const { size, chunk, nodes } = scenario
+    this.layout = chunk === undefined ? layoutFor(size, nodes) : new CoarseLayout(size, chunk)
     this.pieceBytes = Math.max(minPieceBytes, this.layout.chunkLength / 2)
     this.random = seeded(scenario.seed)
     this.#living = scenario.nodes
@@ -198,6 +201,8 @@ export class SimulatedSwarm implements World {
       pulls,
       survivors: this.#living,
       upstreamBytes: this.#upstreamBytes,
+      layout: this.layout,
+      zoneBytes: [...this.#zoneLinks.values()].map(({ bytes }) => bytes),
       messages: this.#messages,
     }
   }

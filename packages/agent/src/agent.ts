@@ -162,7 +162,7 @@ export class Agent {
     stores: { blobs: BlobStore; metadata: MetadataStore; origin: Origin },
     clusterSecret: string,
   ): Promise<Swarm> {
-    const { listen, announce, bootstrap } = this.#config.settings.swarm
+    const { listen, announce, bootstrap, zone } = this.#config.settings.swarm
     const { dataDir } = this.#config.settings
     const components = {
       ...stores,
@@ -172,7 +172,7 @@ export class Agent {
       },
       logger: this.#log,
     }
-    const init = { listen, announce, bootstrap, clusterSecret, dataDir }
+    const init = { listen, announce, bootstrap, zone, clusterSecret, dataDir }
     const swarm = await this.#bind('swarm.listen', listen.join(', '), () => createSwarm(components, init))
     this.#closers.add('swarm', closeMs.swarm, () => swarm.stop())
     this.#swarm = swarm

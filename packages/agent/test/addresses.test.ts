@@ -1,5 +1,11 @@
 import test from 'ava'
-import { isHostPort, isListenAddress, isPeerAddress, splitHostPort } from '../dist/config/addresses.js'
+import {
+  isBootstrap,
+  isHostPort,
+  isListenAddress,
+  isPeerAddress,
+  splitHostPort,
+} from '../dist/config/addresses.js'
 
 test('host:port is split at its last colon, brackets removed', (t) => {
   t.deepEqual(splitHostPort('[::1]:5005'), { host: '::1', port: 5005 })
@@ -54,4 +60,13 @@ for (const value of [
   '/ip4/10.0.0.1/tcp/1/',
 ]) {
   test(`${value} is not where a peer can be`, (t) => t.false(isPeerAddress(value)))
+}
+
+for (const value of [
+  '/dns/shoal/tcp/5006',
+  'srv:_swarm._tcp.shoal.kube-system.svc',
+  'file:/etc/shoal/peers',
+  'mdns',
+]) {
+  test(`peers can be found by ${value}`, (t) => t.true(isBootstrap(value)))
 }

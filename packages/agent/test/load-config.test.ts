@@ -262,10 +262,14 @@ for (const address of [
   '/ip4/10.0.0/tcp/1',
   '/dns4//tcp/1',
   '/ip4/10.0.0.7/udp/1',
+  'srv:',
+  'srv:a b',
+  'file:',
+  'mdns:all',
 ]) {
   test(`${address} is no bootstrap address`, async (t) => {
     t.deepEqual(await problemsOf(t, loadConfig(sources({ '--bootstrap': [address] }))), [
-      `--bootstrap: got "${address}", expected ${peerAddress}`,
+      `--bootstrap: got "${address}", expected ${peerAddress}; srv:<DNS name>, file:<path> or mdns`,
     ])
   })
 }

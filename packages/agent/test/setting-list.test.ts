@@ -31,6 +31,7 @@ test('the flags that examples rely on are there', (t) => {
     '--swarm-listen',
     '--upstream',
     '--upstreams-only',
+    '--zone',
   ])
 })
 
@@ -50,7 +51,7 @@ const upstreamKeys = [
 
 test('the keys of a section are known, also of a named upstream', (t) => {
   const schema = settingsSchema(defaults)
-  t.deepEqual(keysAt(schema, ['swarm']), ['listen', 'announce', 'bootstrap'])
+  t.deepEqual(keysAt(schema, ['swarm']), ['listen', 'announce', 'zone', 'bootstrap'])
   t.deepEqual(keysAt(schema, ['upstreams', 'registries', 'r.corp']), upstreamKeys)
   t.deepEqual(keysAt(schema, ['upstreams', 'registries', 'r.corp', 'mirrors', '0']), upstreamKeys.slice(0, 8))
   t.deepEqual(keysAt(schema, ['nowhere']), [])

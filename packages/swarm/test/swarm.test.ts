@@ -41,6 +41,31 @@ test.serial('five nodes that pull at once take little more than one copy from up
   t.true(origin.bytesSent <= 1.5 * size, `${origin.bytesSent / size} copies`)
 })
 
+test.serial('between two zones little more than one copy of a blob travels', async (t) => {
+  const size = 24 * MiB
+  const origin = new MemoryOrigin(5)
+  const address = origin.add(randomBlob(size))
+  const secret = newSecret()
+  const first = await startNode(t, { origin, secret, zone: 'a' })
+  const nodes = [{ zone: 'a', node: first }]
+  for (const zone of ['a', 'a', 'b', 'b', 'b'])
+    nodes.push({
+      zone,
+      node: await startNode(t, { origin, secret, zone, bootstrap: first.swarm.addresses() }),
+    })
+  await until(() => nodes.every(({ node }) => node.swarm.routablePeers() === nodes.length - 1))
+  const digests = await Promise.all(nodes.map(({ node }) => pull(node, address)))
+  t.deepEqual(digests, Array(6).fill(address.digest))
+  const zoneOf = new Map(nodes.map(({ zone, node }) => [node.swarm.peer, zone]))
+  let crossed = 0
+  for (const { zone, node } of nodes) {
+    for (const event of node.events)
+      if (event.type === 'served' && zoneOf.get(event.peer) !== zone) crossed += event.bytes
+  }
+  // Each zone fetches some of the blob from upstream, and the rest from the other. Chosen blindly, it would be 3 copies.
+  t.true(crossed > 0 && crossed <= 1.7 * size, `${crossed / size} copies`)
+})
+
 test.serial('what a node evicts, it is no longer said to have', async (t) => {
   const secret = newSecret()
   const origin = new MemoryOrigin()

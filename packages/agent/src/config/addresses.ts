@@ -40,6 +40,13 @@ export function isPeerAddress(value: string): boolean {
   return isIP(host) === Number(protocol.at(-1))
 }
 
+/** Where first peers are found: a peer's address, `srv:<DNS name>`, `file:<path>` or `mdns`. */
+export function isBootstrap(value: string): boolean {
+  const [, kind, rest = ''] = /^(srv|file):(.+)$/s.exec(value) ?? []
+  if (kind === 'srv') return /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,252}$/.test(rest)
+  return kind === 'file' || value === 'mdns' || isPeerAddress(value)
+}
+
 /** The base URL of a registry. Credentials don't belong there: they would show in logs and process lists. */
 export function isRegistryUrl(value: string): boolean {
   const url = URL.canParse(value) ? new URL(value) : undefined

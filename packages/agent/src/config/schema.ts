@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { isHostPort, isListenAddress, isPeerAddress, isRegistryHost } from './addresses.ts'
+import { isBootstrap, isHostPort, isListenAddress, isPeerAddress, isRegistryHost } from './addresses.ts'
 import { parseByteSize } from './byte-size.ts'
 import { listOf, section, text } from './schema-parts.ts'
 import { upstreamSchema } from './upstream-schema.ts'
@@ -26,6 +26,8 @@ const hostPortText = 'host:port with a port from 0 to 65535, such as 127.0.0.1:5
 const listenAddress = '/ip4/<address>/tcp/<port> or /ip6/…'
 const peerAddress =
   '/ip4/<address>/tcp/<port>, /ip6/… or /dns4/<name>/tcp/<port>, optionally with /p2p/<peer id>'
+
+const bootstrap = `${peerAddress}; srv:<DNS name>, file:<path> or mdns`
 
 /**
  * The one description of what can be configured. Sections are sections of the YAML file; flags, environment
@@ -67,11 +69,18 @@ export const settingsSchema = (defaults: { dataDir: string }) =>
         list: true,
         description: 'address told to peers instead of those listened on',
       }),
-      bootstrap: listOf(text(peerAddress, isPeerAddress), peerAddress).default([]).register(settingNotes, {
+      zone: text('a name of at most 128 characters without white space', (value) => /^\S{1,128}$/.test(value))
+        .optional()
+        .register(settingNotes, {
+          flag: 'zone',
+          argument: '<name>',
+          description: 'where this node is, e.g. eu-west-1a: between zones each chunk crosses about once',
+        }),
+      bootstrap: listOf(text(bootstrap, isBootstrap), bootstrap).default([]).register(settingNotes, {
         flag: 'bootstrap',
-        argument: '<multiaddr>',
+        argument: '<place>',
         list: true,
-        description: 'a node to join the swarm by',
+        description: 'where to find nodes of the swarm: a multiaddr, srv:<DNS name>, file:<path> or mdns',
       }),
     }).prefault({}),
     cache: section({

@@ -125,6 +125,7 @@ export class Download {
       leased: () => this.#planner.outstanding(),
       events: {
         onConnected: (connected) => dispatch({ type: 'coordinated', connected }),
+        onFarShare: (farShare) => dispatch({ type: 'shared', farShare }),
         onNeighbours: (peers, complete) => dispatch({ type: 'found', peers, complete }),
         onLeased: (runs) => dispatch({ type: 'leased', runs }),
         onRevoked: (runs) => dispatch({ type: 'revoked', runs }),

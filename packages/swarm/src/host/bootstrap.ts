@@ -1,15 +1,14 @@
-import { lookup } from 'node:dns/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from '@libp2p/interface'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { abortable } from './abortable.ts'
 import { type BootstrapSchedule, bootstrapDelay } from './bootstrap-schedule.ts'
+import type { BootstrapSource } from './bootstrap-source.ts'
 import type { HostLogger } from './host-logger.ts'
 import { peerIn } from './peer-addresses.ts'
 
 /** A headless Service names every pod; a few that answer lead to all. */
-const maxAddressesPerName = 4
-const addressFamilies: Record<string, 0 | 4 | 6> = { dns: 0, dns4: 4, dns6: 6 }
+const maxAddressesPerSource = 4
 
 export interface BootstrapComponents {
   readonly self: string
@@ -20,7 +19,7 @@ export interface BootstrapComponents {
 }
 
 export interface BootstrapInit {
-  readonly addresses: readonly Multiaddr[]
+  readonly sources: readonly BootstrapSource[]
   readonly schedule: BootstrapSchedule
   /** Longest wait for one address, in milliseconds. */
   readonly dialTimeoutMs: number
@@ -44,18 +43,18 @@ export class Bootstrap {
     this.#init = init
   }
 
-  /** Resolves when each address has been tried once. */
+  /** Resolves when each source has been tried once. */
   get firstRound(): Promise<void> {
     return this.#firstRound.promise
   }
 
   start(): void {
-    if (this.#init.addresses.length > 0) this.#running ??= this.#run()
+    if (this.#init.sources.length > 0) this.#running ??= this.#run()
     else this.#firstRound.resolve()
   }
 
-  /** To be called when a peer has gone: if it was the last, its return is not waited for. */
-  onPeerGone(): void {
+  /** To be called when a peer has gone, or an address has come up: if nobody is connected, it is not waited for. */
+  hurry(): void {
     if (this.#components.connectedPeers().length > 0) return
     this.#failures = 0
     this.#wake.abort()
@@ -69,7 +68,7 @@ export class Bootstrap {
   async #run(): Promise<void> {
     const stopping = this.#stopping.signal
     while (!stopping.aborted) {
-      await Promise.all(this.#init.addresses.map((address) => this.#try(address)))
+      await Promise.all(this.#init.sources.map((source) => this.#try(source)))
       this.#firstRound.resolve()
       const isConnected = this.#components.connectedPeers().length > 0
       this.#failures = isConnected ? 0 : this.#failures + 1
@@ -88,16 +87,17 @@ export class Bootstrap {
     }
   }
 
-  async #try(address: Multiaddr): Promise<void> {
+  async #try(source: BootstrapSource): Promise<void> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#init.dialTimeoutMs)])
     try {
-      const targets = await resolve(address, this.#components.random, signal)
+      const found = await abortable(source.find(signal), signal)
+      const targets = someOf(found, maxAddressesPerSource, this.#components.random)
       const results = await Promise.allSettled(targets.map((target) => this.#dial(target, signal)))
-      const failed = results.filter((result) => result.status === 'rejected')
-      if (failed.length === results.length) throw failed[0]?.reason ?? new Error('the name has no addresses')
-      this.#report(address)
+      const failed = results.find((result) => result.status === 'rejected')
+      if (failed !== undefined && results.every(({ status }) => status === 'rejected')) throw failed.reason
+      this.#report(source)
     } catch (error) {
-      if (!this.#stopping.signal.aborted) this.#report(address, error)
+      if (!this.#stopping.signal.aborted) this.#report(source, error)
     }
   }
 
@@ -115,10 +115,9 @@ export class Bootstrap {
     }
   }
 
-  /** One line when an address becomes unreachable, one when it is back. */
-  #report(address: Multiaddr, error?: unknown): void {
+  /** One line when nobody can be reached there any more, one when somebody can. */
+  #report({ text }: BootstrapSource, error?: unknown): void {
     const { logger } = this.#components
-    const text = address.toString()
     if (error === undefined) {
       if (this.#unreachable.delete(text))
         logger.info({ address: text }, 'bootstrap address is reachable again')
@@ -139,16 +138,10 @@ function reasonOf(error: unknown): string {
   return error.message
 }
 
-/** Addresses with names become the addresses that the name has now, a few at random. */
-async function resolve(address: Multiaddr, random: () => number, signal: AbortSignal): Promise<Multiaddr[]> {
-  const [host, ...rest] = address.getComponents()
-  const family = host === undefined ? undefined : addressFamilies[host.name]
-  if (host?.value === undefined || family === undefined) return [address]
-  const found = await abortable(lookup(host.value, { all: true, family }), signal)
-  const suffix = rest.map(({ name, value }) => `/${name}/${value}`).join('')
-  return found
-    .map((entry) => ({ entry, place: random() }))
+function someOf<T>(items: readonly T[], count: number, random: () => number): T[] {
+  return items
+    .map((item) => ({ item, place: random() }))
     .sort((a, b) => a.place - b.place)
-    .slice(0, maxAddressesPerName)
-    .map(({ entry }) => multiaddr(`/ip${entry.family}/${entry.address}${suffix}`))
+    .slice(0, count)
+    .map(({ item }) => item)
 }

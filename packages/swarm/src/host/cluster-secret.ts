@@ -4,6 +4,7 @@ import { InvalidInputError } from '@shoal/content'
 
 /** Separates this use of the secret from any other that it may get. */
 const prologueDomain = 'shoal/noise-prologue/1\0'
+const serviceTagDomain = 'shoal/mdns-service/1\0'
 /** 128 bits: a handshake that was watched must not help to guess the secret. */
 const minSecretBytes = 16
 /** The shortest text in which 16 random bytes fit as base64 without padding. */
@@ -33,6 +34,12 @@ export class ClusterSecret {
    */
   noisePrologue(): Uint8Array {
     return createHash('sha256').update(prologueDomain).update(this.#bytes).digest()
+  }
+
+  /** The DNS-SD name under which the cluster's nodes find each other on a network segment; others can't foresee it. */
+  serviceTag(): string {
+    const hash = createHash('sha256').update(serviceTagDomain).update(this.#bytes).digest('hex')
+    return `_shoal-${hash.slice(0, 16)}._tcp.local`
   }
 
   toString(): string {

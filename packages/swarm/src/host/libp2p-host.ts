@@ -8,6 +8,7 @@ import { Kademlia } from '../discovery/kademlia.ts'
 import { ProviderRecords } from '../discovery/provider-records.ts'
 import { abortable } from './abortable.ts'
 import { Bootstrap } from './bootstrap.ts'
+import type { BootstrapSource } from './bootstrap-source.ts'
 import type { ConnectionGate } from './connection-gate.ts'
 import { PeerUnreachableError } from './errors.ts'
 import type { HostLogger } from './host-logger.ts'
@@ -16,7 +17,8 @@ import { type KadRoutingTable, routingTableOf } from './kad-routing-table.ts'
 import type { Node } from './libp2p-node.ts'
 import { aliveProtocol, LinkMonitor } from './link-monitor.ts'
 import { MessageStream } from './message-stream.ts'
-import { PeerAddresses } from './peer-addresses.ts'
+import { MulticastPeers } from './multicast-peers.ts'
+import { PeerAddresses, peerIn } from './peer-addresses.ts'
 import { RoutingTableKeeper } from './routing-table-keeper.ts'
 import type {
   HandleOptions,
@@ -42,13 +44,17 @@ export interface Libp2pHostComponents {
 }
 
 export interface Libp2pHostInit {
-  readonly bootstrap: readonly Multiaddr[]
+  readonly zone: string
+  readonly bootstrap: readonly BootstrapSource[]
+  /** Under which nodes of the network segment answer, if we look for peers there. */
+  readonly serviceTag: string | undefined
   readonly timings: HostTimings
 }
 
 /** {@link SwarmHost} on a libp2p node: puts together what keeps its mesh alive. */
 export class Libp2pHost implements SwarmHost {
   readonly peer: string
+  readonly zone: string
   readonly discovery: Discovery
   readonly #components: Libp2pHostComponents
   readonly #timings: HostTimings
@@ -58,6 +64,7 @@ export class Libp2pHost implements SwarmHost {
   readonly #monitor: LinkMonitor
   readonly #keeper: RoutingTableKeeper
   readonly #bootstrap: Bootstrap
+  readonly #multicast: MulticastPeers | undefined
   readonly #stopping = new AbortController()
   #stopped: Promise<void> | undefined
 
@@ -69,6 +76,7 @@ export class Libp2pHost implements SwarmHost {
     this.#components = components
     this.#timings = timings
     this.peer = node.peerId.toString()
+    this.zone = init.zone
     this.#table = routingTableOf(dht)
     this.#addresses = new PeerAddresses(node.peerStore)
     this.#monitor = new LinkMonitor(
@@ -79,15 +87,17 @@ export class Libp2pHost implements SwarmHost {
       { self: node.peerId, dht, table: this.#table, connections, logger },
       { intervalMs: timings.routingIntervalMs, onGrowth: () => this.#review() },
     )
+    this.#multicast = init.serviceTag === undefined ? undefined : this.#multicastPeers(init.serviceTag)
+    const sources = this.#multicast === undefined ? init.bootstrap : [...init.bootstrap, this.#multicast]
     this.#bootstrap = new Bootstrap(
       {
         self: this.peer,
-        dial: (address, signal) => node.dial(address, { signal }),
+        dial: (address, signal) => node.dial(onlyPeer(address) ?? address, { signal }),
         connectedPeers: () => this.connectedPeers(),
         logger,
         random: Math.random,
       },
-      { addresses: init.bootstrap, schedule: timings.bootstrap, dialTimeoutMs: timings.openTimeoutMs },
+      { sources, schedule: timings.bootstrap, dialTimeoutMs: timings.openTimeoutMs },
     )
     this.#kademlia = new Kademlia({
       self: this.peer,
@@ -115,6 +125,7 @@ export class Libp2pHost implements SwarmHost {
     await node.handle(aliveProtocol, (stream, connection) => this.#monitor.answer(stream, connection))
     this.#monitor.start()
     this.#keeper.start()
+    await this.#multicast?.start()
     this.#bootstrap.start()
   }
 
@@ -215,7 +226,7 @@ export class Libp2pHost implements SwarmHost {
     this.#keeper.stop()
     this.#kademlia.stop()
     this.#monitor.stop()
-    await this.#bootstrap.stop()
+    await Promise.all([this.#bootstrap.stop(), this.#multicast?.stop()])
     try {
       await abortable(Promise.resolve(node.stop()), AbortSignal.timeout(stopTimeoutMs))
     } catch (error) {
@@ -230,6 +241,19 @@ export class Libp2pHost implements SwarmHost {
     const onEvent = ({ detail }: CustomEvent<PeerId>): void => listener(detail.toString())
     node.addEventListener(event, onEvent)
     return () => node.removeEventListener(event, onEvent)
+  }
+
+  #multicastPeers(serviceTag: string): MulticastPeers {
+    const { node, logger } = this.#components
+    return new MulticastPeers(
+      {
+        addresses: () => node.getMultiaddrs(),
+        learn: (peer, addresses) => this.learnAddresses(peer, addresses),
+        onFound: () => this.#bootstrap.hurry(),
+        logger,
+      },
+      { serviceTag },
+    )
   }
 
   /** Our addresses without our id. */
@@ -255,8 +279,14 @@ export class Libp2pHost implements SwarmHost {
         'could not drop a peer from the routing table',
       )
     })
-    this.#bootstrap.onPeerGone()
+    this.#bootstrap.hurry()
   }
+}
+
+/** The id in an address that has nothing else: where the peer is, libp2p knows. */
+function onlyPeer(address: Multiaddr): PeerId | undefined {
+  const peer = peerIn(address)
+  return peer !== undefined && address.getComponents().length === 1 ? parsePeer(peer) : undefined
 }
 
 function parsePeer(text: string): PeerId {

@@ -1,7 +1,9 @@
 import { type AbortOptions, ShoalError } from '@shoal/content'
 import { DepartedPeers } from '../discovery/departed-peers.ts'
 import type { Discovery } from '../discovery/discovery.ts'
+import { type NameService, systemNames } from './bootstrap-names.ts'
 import { type BootstrapSchedule, defaultBootstrapSchedule } from './bootstrap-schedule.ts'
+import { multicast, parseBootstrapSource } from './bootstrap-source.ts'
 import type { ClusterSecret } from './cluster-secret.ts'
 import { ConnectionGate } from './connection-gate.ts'
 import { PeerUnreachableError } from './errors.ts'
@@ -45,8 +47,16 @@ export interface SwarmHostInit {
   /** Addresses to tell others, where those listened on do not lead to us. @default those listened on */
   readonly announce?: readonly string[] | undefined
   readonly clusterSecret: ClusterSecret
-  /** Where to find the first peers, with or without `/p2p/<id>`; our own address may be among them. */
+  /** Where this node is: between different zones chunks cross about once. Empty for nowhere in particular. */
+  readonly zone?: string | undefined
+  /**
+   * Where to find the first peers: multiaddrs with or without `/p2p/<id>`, with names that stand for many nodes, `srv:<name>`
+   * for DNS SRV records, `file:<path>` for a file with a multiaddr a line, `mdns` for whoever is on the network segment. Our own
+   * address may be among them.
+   */
   readonly bootstrap?: readonly string[] | undefined
+  /** @default the resolver of this machine */
+  readonly names?: NameService | undefined
   /** Keeps our identity. Without one, it lives as long as the host. */
   readonly dataDir?: string | undefined
   readonly logger?: HostLogger | undefined
@@ -72,6 +82,8 @@ export type PeerListener = (peer: string) => void
 export interface SwarmHost {
   /** Our own id. */
   readonly peer: string
+  /** Where we are; empty for nowhere in particular. */
+  readonly zone: string
   readonly discovery: Discovery
   /** Where we can be reached, with `/p2p/<id>`. */
   addresses(): string[]
@@ -112,19 +124,26 @@ export interface SwarmHost {
  * @throws ShoalError `LISTEN_FAILED`
  */
 export async function createSwarmHost(init: SwarmHostInit): Promise<SwarmHost> {
+  const { clusterSecret } = init
   const listen = init.listen.map(parseAddress)
   const announce = (init.announce ?? []).map(parseAddress)
-  const bootstrap = (init.bootstrap ?? []).map(parseAddress)
+  const places = init.bootstrap ?? []
+  const bootstrap = places
+    .filter((place) => place !== multicast)
+    .map((place) => parseBootstrapSource(place, init.names ?? systemNames))
+  const serviceTag = places.includes(multicast) ? clusterSecret.serviceTag() : undefined
   const timings = { ...defaultTimings, ...init.timings }
   const logger = init.logger ?? silentLogger
   const gate = new ConnectionGate()
   const departed = new DepartedPeers()
   const store = await openHostStore(init.dataDir)
-  const { clusterSecret } = init
   const { openTimeoutMs: dialTimeoutMs } = timings
   const node = await createNode({ store, gate, departed }, { listen, announce, clusterSecret, dialTimeoutMs })
   await startNode(node)
-  const host = new Libp2pHost({ node, store, gate, departed, logger }, { bootstrap, timings })
+  const host = new Libp2pHost(
+    { node, store, gate, departed, logger },
+    { zone: init.zone ?? '', bootstrap, serviceTag, timings },
+  )
   await host.start()
   return host
 }

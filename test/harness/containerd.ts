@@ -1,39 +1,60 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Daemon } from '../harness/daemon.ts'
-import { run } from '../harness/run.ts'
+import type { Daemon } from './daemon.ts'
+import { type Machine, thisMachine } from './machine.ts'
 
 /** A containerd of our own, with the CRI plugin. */
 export class Containerd implements AsyncDisposable {
   readonly socket: string
   readonly #daemon: Daemon
   readonly #hostsDirectory: string
+  readonly #machine: Machine
 
-  private constructor(socket: string, hostsDirectory: string, daemon: Daemon) {
+  private constructor(
+    { socket, hostsDirectory }: { socket: string; hostsDirectory: string },
+    daemon: Daemon,
+    machine: Machine,
+  ) {
     this.socket = socket
     this.#hostsDirectory = hostsDirectory
     this.#daemon = daemon
+    this.#machine = machine
   }
 
   /** `directory` takes its configuration, socket and content; docker.io's images come through the shim. */
-  static async start(directory: string, shim: string): Promise<Containerd> {
+  static async start(directory: string, shim: string, machine = thisMachine): Promise<Containerd> {
     const socket = join(directory, 'c.sock')
     const hostsDirectory = join(directory, 'certs.d')
     await writeHostsToml(join(hostsDirectory, 'docker.io'), shim)
     const file = join(directory, 'config.toml')
     await writeFile(file, configuration(directory, socket, hostsDirectory))
-    const daemon = await Daemon.start({
+    const daemon = await machine.start({
       name: 'containerd',
       file: 'containerd',
       args: ['--config', file],
       ready: (line) => line.includes('containerd successfully booted'),
     })
-    return new Containerd(socket, hostsDirectory, daemon)
+    return new Containerd({ socket, hostsDirectory }, daemon, machine)
   }
 
-  /** Pulls with `ctr`, which knows the shim by `--hosts-dir`, and returns the digest that it lists for the image. */
+  /** The command by which `ctr` pulls an image through the shim, which it knows by `--hosts-dir`, and unpacks it. */
+  pullCommand(name: string): { file: string; args: string[] } {
+    const address = ['--address', this.socket, '--namespace', 'default']
+    return { file: 'ctr', args: [...address, 'images', 'pull', '--hosts-dir', this.#hostsDirectory, name] }
+  }
+
+  /** The command by which `ctr` takes an OCI layout as an archive on standard input, and unpacks it. */
+  importCommand(): { file: string; args: string[] } {
+    return {
+      file: 'ctr',
+      args: ['--address', this.socket, '--namespace', 'default', 'images', 'import', '-'],
+    }
+  }
+
+  /** Pulls with `ctr` and returns the digest that it lists for the image. */
   async ctrPull(name: string): Promise<string> {
-    await this.#images('default', 'pull', '--hosts-dir', this.#hostsDirectory, name)
+    const { file, args } = this.pullCommand(name)
+    await this.#machine.run(file, args)
     const listed = await this.#images('default', 'list', `name==${name}`)
     return /sha256:[0-9a-f]{64}/.exec(listed)?.[0] ?? 'none'
   }
@@ -50,7 +71,14 @@ export class Containerd implements AsyncDisposable {
   }
 
   async #images(namespace: string, ...args: string[]): Promise<string> {
-    return await run('ctr', ['--address', this.socket, '--namespace', namespace, 'images', ...args])
+    return await this.#machine.run('ctr', [
+      '--address',
+      this.socket,
+      '--namespace',
+      namespace,
+      'images',
+      ...args,
+    ])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,10 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { request } from 'undici'
-import { Daemon } from '../harness/daemon.ts'
-import { run } from '../harness/run.ts'
-import { type DebianImage, indexOf } from './image.ts'
+import type { Daemon } from './daemon.ts'
+import { type Machine, thisMachine } from './machine.ts'
 
 /** One line of the registry's access log. */
 export interface Access {
@@ -18,25 +16,47 @@ export interface Access {
 
 const logTimeoutMs = 10_000
 
+/** An image in an OCI layout, and the manifest of one platform. */
+export interface LayoutImage {
+  readonly layout: string
+  readonly tag: string
+  readonly manifest: { readonly digest: string }
+}
+
+export interface DockerRegistryInit {
+  /** Takes its configuration. */
+  readonly directory: string
+  /** Takes what is pushed to it. @default `storage` in the directory */
+  readonly storage?: string
+  /** @default 127.0.0.1 and a free port */
+  readonly listen?: string
+  /** URL of the registry that it is a pull-through cache of. */
+  readonly proxyOf?: string
+  /** @default this one */
+  readonly machine?: Machine
+}
+
 /** Debian's docker-registry: the upstream that images come from. */
 export class DockerRegistry implements AsyncDisposable {
-  /** `127.0.0.1:<port>` */
+  /** `<address>:<port>` */
   readonly host: string
   readonly #daemon: Daemon
   readonly #log: AccessLog
+  readonly #machine: Machine
 
-  private constructor(host: string, daemon: Daemon, log: AccessLog) {
+  private constructor(host: string, { daemon, log, machine }: Running) {
     this.host = host
     this.#daemon = daemon
     this.#log = log
+    this.#machine = machine
   }
 
-  /** `directory` takes its configuration and what is pushed to it. */
-  static async start(directory: string): Promise<DockerRegistry> {
+  static async start(init: DockerRegistryInit): Promise<DockerRegistry> {
+    const { directory, machine = thisMachine } = init
     const file = join(directory, 'config.yml')
-    await writeFile(file, configuration(join(directory, 'storage')))
+    await writeFile(file, configuration(init))
     const log = new AccessLog()
-    const daemon = await Daemon.start({
+    const daemon = await machine.start({
       name: 'docker-registry',
       file: 'docker-registry',
       args: ['serve', file],
@@ -45,29 +65,31 @@ export class DockerRegistry implements AsyncDisposable {
     })
     const host = listening.exec(daemon.readyLine)?.[1]
     if (host === undefined) throw new Error(`docker-registry named no address: ${daemon.readyLine}`)
-    return new DockerRegistry(host, daemon, log)
+    return new DockerRegistry(host, { daemon, log, machine })
   }
 
-  /** Pushes the image by its digest, and under the tag an index that names it. */
-  async push(repository: string, image: DebianImage): Promise<void> {
-    const source = `oci:${image.layout}:${image.tag}`
-    const target = `docker://${this.host}/${repository}@${image.manifest.digest}`
-    await run('skopeo', ['copy', '--preserve-digests', '--dest-tls-verify=false', source, target])
-    const response = await request(`http://${this.host}/v2/${repository}/manifests/${image.tag}`, {
-      method: 'PUT',
-      headers: { 'content-type': 'application/vnd.oci.image.index.v1+json' },
-      body: indexOf(image).body,
-    })
-    const answer = await response.body.text()
-    if (response.statusCode !== 201) throw new Error(`docker-registry refused the index: ${answer}`)
+  /** Pushes an image by the digest of its manifest. */
+  async push(repository: string, { layout, tag, manifest }: LayoutImage): Promise<void> {
+    const target = `docker://${this.host}/${repository}@${manifest.digest}`
+    await this.#machine.run('skopeo', [
+      ...['copy', '--preserve-digests', '--dest-tls-verify=false'],
+      ...[`oci:${layout}:${tag}`, target],
+    ])
+  }
+
+  /** Pushes an index that names images which are there already. */
+  async pushIndex(repository: string, tag: string, body: string): Promise<void> {
+    await this.#curl(`/v2/${repository}/manifests/${tag}`, [
+      ...['--request', 'PUT', '--data-binary', body],
+      ...['--header', 'content-type: application/vnd.oci.image.index.v1+json'],
+    ])
   }
 
   /** What it has served so far, in order. */
   async accesses(): Promise<readonly Access[]> {
     // The log comes through a pipe: a request of our own, seen in it, tells that all before it were seen.
     const marker = `/v2/?marker=${randomUUID()}`
-    const response = await request(`http://${this.host}${marker}`)
-    await response.body.dump()
+    await this.#curl(marker)
     await this.#log.seen(marker)
     return this.#log.accesses.filter(({ path }) => !path.startsWith('/v2/?marker='))
   }
@@ -76,19 +98,41 @@ export class DockerRegistry implements AsyncDisposable {
     await this.#daemon.stop()
   }
 
+  async #curl(path: string, args: readonly string[] = []): Promise<void> {
+    await this.#machine.run('curl', [
+      '--fail',
+      '--silent',
+      '--show-error',
+      ...args,
+      `http://${this.host}${path}`,
+    ])
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
 }
 
-const listening = /listening on (127\.0\.0\.1:\d+)/
+interface Running {
+  readonly daemon: Daemon
+  readonly log: AccessLog
+  readonly machine: Machine
+}
 
-function configuration(storage: string): string {
+const listening = /listening on ([\d.]+:\d+)/
+
+function configuration({
+  directory,
+  storage = join(directory, 'storage'),
+  listen = '127.0.0.1:0',
+  proxyOf,
+}: DockerRegistryInit): string {
   return JSON.stringify({
     version: '0.1',
     log: { accesslog: { disabled: true }, level: 'info', formatter: 'json' },
     storage: { filesystem: { rootdirectory: storage } },
-    http: { addr: '127.0.0.1:0' },
+    http: { addr: listen },
+    ...(proxyOf !== undefined && { proxy: { remoteurl: proxyOf } }),
   })
 }
 

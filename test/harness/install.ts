@@ -1,17 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { run } from '../harness/run.ts'
-
-/** What the suite runs, by Debian package. */
-const packages = [
-  'containerd',
-  'debootstrap',
-  'docker-registry',
-  'docker.io',
-  'podman',
-  'runc',
-  'skopeo',
-  'umoci',
-]
+import { run } from './run.ts'
 
 const noninteractive = { DEBIAN_FRONTEND: 'noninteractive' }
 
@@ -23,14 +11,15 @@ const aptTimeoutMs = 540_000
 
 /**
  * Installs the Debian packages that are missing. Their services may start where nothing forbids it; they do not
- * disturb, since every daemon of this suite has sockets and directories of its own.
+ * disturb, since every daemon that the suites start has sockets and directories of its own.
  *
+ * @param command - what needs them, for messages
  * @throws when this is not Debian 12, when the user is not root, or when apt can't install the packages
  */
-export async function installClients(): Promise<void> {
-  await requireDebian()
-  if (process.getuid?.() !== 0) throw new Error('npm run test:clients must run as root, as the runtimes do')
-  const wanted = await missingPackages()
+export async function installPackages(packages: readonly string[], command: string): Promise<void> {
+  await requireDebian(command)
+  if (process.getuid?.() !== 0) throw new Error(`${command} must run as root, as the runtimes do`)
+  const wanted = await missing(packages)
   if (wanted.length === 0) return
   // Some other source of this machine may be out of reach: what counts is whether the install works.
   const refreshed = await run('apt-get', ['update', ...patience], {
@@ -48,14 +37,14 @@ export async function installClients(): Promise<void> {
   }
 }
 
-async function requireDebian(): Promise<void> {
+async function requireDebian(command: string): Promise<void> {
   const release = await readFile('/etc/os-release', 'utf8')
   if (/^ID=debian$/m.test(release) && /^VERSION_ID="12"$/m.test(release)) return
   const name = /^PRETTY_NAME="(.*)"$/m.exec(release)?.[1] ?? 'unknown'
-  throw new Error(`npm run test:clients needs Debian 12 for its versions of the clients; this is ${name}`)
+  throw new Error(`${command} needs Debian 12 for its versions of the clients; this is ${name}`)
 }
 
-async function missingPackages(): Promise<string[]> {
+async function missing(packages: readonly string[]): Promise<string[]> {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are dpkg's
   const installed = await run('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\\n'])
   const present = new Set(

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { run } from '../harness/run.ts'
+import { run } from './run.ts'
 
 /** A temporary directory in which runtimes keep their state. When it goes, what they mounted in it goes too. */
 export class Workspace implements AsyncDisposable {
@@ -11,9 +11,9 @@ export class Workspace implements AsyncDisposable {
     this.path = path
   }
 
-  static async create(): Promise<Workspace> {
-    // Short: the path of a Unix socket has room for 107 bytes.
-    return new Workspace(await mkdtemp(join(tmpdir(), 'shoal-clients-')))
+  /** @param name - short: the path of a Unix socket has room for 107 bytes */
+  static async create(name: string): Promise<Workspace> {
+    return new Workspace(await mkdtemp(join(tmpdir(), `shoal-${name}-`)))
   }
 
   /** Makes a directory in the workspace. */
@@ -21,6 +21,11 @@ export class Workspace implements AsyncDisposable {
     const path = join(this.path, name)
     await mkdir(path)
     return path
+  }
+
+  /** Makes a workspace in this one, which can go before it. */
+  async temporary(name: string): Promise<Workspace> {
+    return new Workspace(await mkdtemp(join(this.path, `${name}-`)))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
