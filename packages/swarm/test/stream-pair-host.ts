@@ -41,6 +41,10 @@ export class StreamPairHost implements SwarmHost {
   connectedPeers(): string[] {
     return []
   }
+  estimatedPeers(): number {
+    return this.routablePeers()
+  }
+
   routablePeers(): number {
     return 0
   }

@@ -13,6 +13,9 @@ export interface AnnouncePace {
  */
 export const defaultPace: AnnouncePace = { perSecond: 10, burst: 10, repeatMs: 10 * 3_600_000 }
 
+/** With fewer keepers, where there are as many peers, the next two that leave may take the record with them. */
+const enoughKeepers = 3
+
 interface Announcement {
   state: 'fresh' | 'due' | 'running' | 'made'
   /** It became due again while it was being made. */
@@ -124,7 +127,8 @@ export class AnnounceSchedule {
     if (knownPeers === 0) return
     for (const [key, announcement] of this.#announcements) {
       const { told, knownPeers: knownThen, repeatAtMs } = announcement
-      if (told === 0 || knownPeers >= 2 * knownThen || nowMs >= repeatAtMs) this.#repeat(key, announcement)
+      const isWeak = told < Math.max(1, Math.min(enoughKeepers, knownThen))
+      if (isWeak || knownPeers >= 2 * knownThen || nowMs >= repeatAtMs) this.#repeat(key, announcement)
     }
   }
 

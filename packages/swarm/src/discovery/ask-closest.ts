@@ -1,6 +1,7 @@
 import type { PeerId } from '@libp2p/interface'
 import type { HostLogger } from '../host/host-logger.ts'
 import type { KadRoutingTable } from '../host/kad-routing-table.ts'
+import type { AnswerTimes } from './answer-times.ts'
 import { type Candidate, ClosestQuery } from './closest-query.ts'
 import type { KadAnswer, KadPeer } from './kad-client.ts'
 import { kadId, placeOf } from './kad-distance.ts'
@@ -23,6 +24,8 @@ export interface AskClosestComponents {
   readonly connectedPeers: () => string[]
   /** Keeps what somebody said of a peer's addresses. */
   readonly learn: (peer: string, addresses: readonly string[]) => Promise<void>
+  /** Shared by all queries of a node. */
+  readonly answerTimes: AnswerTimes
   readonly logger: HostLogger
 }
 
@@ -31,7 +34,10 @@ export interface AskClosestInit {
   readonly key: Uint8Array
   /** How many of the closest peers are to answer. @default 6 */
   readonly width?: number
-  /** How long a peer may take before the next one is asked as well, in milliseconds. @default 150 */
+  /**
+   * How long a peer may take before the next one is asked as well, in milliseconds, where the others are not slow
+   * either. @default 150
+   */
   readonly lateAfterMs?: number
   readonly ask: (peer: string, signal: AbortSignal) => Promise<KadAnswer>
   readonly signal: AbortSignal
@@ -75,6 +81,7 @@ class Asking {
   readonly #query: ClosestQuery
   readonly #told = new Map<string, readonly string[]>()
   readonly #answers: PeerAnswer[] = []
+  #late = 0
   #changed = Promise.withResolvers<void>()
 
   constructor(components: AskClosestComponents, init: AskClosestInit, width: number) {
@@ -112,24 +119,41 @@ class Asking {
   }
 
   async #ask(peer: string): Promise<void> {
-    const late = setTimeout(() => {
-      this.#query.late(peer)
-      this.#wake()
-    }, this.#init.lateAfterMs ?? defaultLateAfterMs)
+    const { answerTimes, logger } = this.#components
+    const patience = this.#passOverWhenLate(peer)
     try {
       const signal = AbortSignal.any([this.#init.signal, AbortSignal.timeout(askTimeoutMs)])
       await this.#introduce(peer)
+      const startMs = performance.now()
       const answer = await this.#init.ask(peer, signal)
+      answerTimes.answered(performance.now() - startMs)
       this.#query.answered(peer, this.#namedIn(answer.closer))
       this.#answers.push({ peer, ...answer })
     } catch (error) {
       this.#query.failed(peer)
-      if (!this.#init.signal.aborted)
-        this.#components.logger.debug({ peer, error }, 'peer did not answer a query')
+      if (!this.#init.signal.aborted) logger.debug({ peer, error }, 'peer did not answer a query')
     } finally {
-      clearTimeout(late)
+      patience.end()
       this.#wake()
     }
+  }
+
+  /** What is learned meanwhile of the others' answers counts; and each round of late ones doubles the time of the next. */
+  #passOverWhenLate(peer: string): { end: () => void } {
+    const leastMs = (this.#init.lateAfterMs ?? defaultLateAfterMs) * 2 ** Math.floor(this.#late / parallel)
+    const startMs = performance.now()
+    const check = (): void => {
+      const restMs = startMs + this.#components.answerTimes.lateAfterMs(leastMs) - performance.now()
+      if (restMs > 0) {
+        timer = setTimeout(check, restMs)
+        return
+      }
+      this.#late++
+      this.#query.late(peer)
+      this.#wake()
+    }
+    let timer = setTimeout(check, leastMs)
+    return { end: () => clearTimeout(timer) }
   }
 
   #namedIn(closer: readonly KadPeer[]): Candidate[] {

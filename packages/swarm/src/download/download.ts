@@ -312,7 +312,7 @@ export class Download {
   }
 
   #announceDelayMs(): number {
-    const spread = Math.random() * this.#components.host.routablePeers() * announceDelayMsPerPeer
+    const spread = Math.random() * this.#components.host.estimatedPeers() * announceDelayMsPerPeer
     return minAnnounceDelayMs + Math.min(maxAnnounceDelayMs, spread)
   }
 

@@ -15,7 +15,7 @@ import type { HostLogger } from './host-logger.ts'
 import type { HostStore } from './host-store.ts'
 import { type KadRoutingTable, routingTableOf } from './kad-routing-table.ts'
 import type { Node } from './libp2p-node.ts'
-import { aliveProtocol, LinkMonitor } from './link-monitor.ts'
+import { LinkMonitor } from './link-monitor.ts'
 import { MessageStream } from './message-stream.ts'
 import { MulticastPeers } from './multicast-peers.ts'
 import { PeerAddresses, peerIn } from './peer-addresses.ts'
@@ -84,7 +84,15 @@ export class Libp2pHost implements SwarmHost {
       { intervalMs: timings.linkIntervalMs, idleMs: timings.linkIdleMs, timeoutMs: timings.linkTimeoutMs },
     )
     this.#keeper = new RoutingTableKeeper(
-      { self: node.peerId, dht, table: this.#table, connections, logger },
+      {
+        self: node.peerId,
+        table: this.#table,
+        contacts: node.services.ping.contacts,
+        connections,
+        explore: (key, signal) => this.#kademlia.explore(key, signal),
+        learn: (peer, addresses) => this.learnAddresses(peer, addresses),
+        logger,
+      },
       { intervalMs: timings.routingIntervalMs, onGrowth: () => this.#review() },
     )
     this.#multicast = init.serviceTag === undefined ? undefined : this.#multicastPeers(init.serviceTag)
@@ -122,7 +130,6 @@ export class Libp2pHost implements SwarmHost {
     // libp2p takes a second to note its own addresses, and until then leaves us out of answers about providers.
     await node.peerStore.patch(node.peerId, { multiaddrs: this.#listening() })
     await this.#kademlia.start()
-    await node.handle(aliveProtocol, (stream, connection) => this.#monitor.answer(stream, connection))
     this.#monitor.start()
     this.#keeper.start()
     await this.#multicast?.start()
@@ -139,6 +146,10 @@ export class Libp2pHost implements SwarmHost {
 
   routablePeers(): number {
     return this.#table.size
+  }
+
+  estimatedPeers(): number {
+    return this.#components.node.services.ping.contacts.estimate()
   }
 
   async open(peer: string, protocol: string, options: OpenOptions = {}): Promise<MessageStream> {

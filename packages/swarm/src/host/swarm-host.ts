@@ -88,8 +88,13 @@ export interface SwarmHost {
   /** Where we can be reached, with `/p2p/<id>`. */
   addresses(): string[]
   connectedPeers(): string[]
-  /** How many peers count for {@link closestPeers}: nodes agree on a key's closest peer once all know each other. */
+  /**
+   * How many peers count for {@link closestPeers}: up to 20 know each other, and agree on a key's closest peer once all do;
+   * in a larger cluster a node knows some of each part of the keyspace, and asks them.
+   */
   routablePeers(): number
+  /** About how many peers the cluster has, those included that this node need not know. */
+  estimatedPeers(): number
   /**
    * Opens a stream, dialling if need be. A stream that the peer's limit refuses opens, and is reset at once.
    *

@@ -141,6 +141,16 @@ test.serial(
   },
 )
 
+test.serial('a search ends when three have named somebody, though more could be asked', async (t) => {
+  const provider = await inventPeer()
+  const knowing: Answer = (question) => ({ ...nothing(question), providers: [provider] }) as KadMessage
+  const keepers = await Promise.all(Array.from({ length: 8 }, () => startFakeKeeper(t, knowing)))
+  const asker = await startAsker(t, ...keepers.map(({ address }) => address))
+  t.is((await all(asker.host.discovery.find(randomCid(), { timeoutMs }))).length, 1)
+  // Three who answer, and those who were asked in place of the first two of them.
+  t.true(asker.host.discovery.messagesSent <= 5)
+})
+
 test.serial(
   'a provider that was of no use is not named again, neither from memory nor by others',
   async (t) => {
