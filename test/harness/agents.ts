@@ -53,7 +53,8 @@ export class SwarmNode implements AsyncDisposable {
   /** Multiaddrs for other nodes' `bootstrap`. */
   readonly addresses: readonly string[]
   readonly directory: string
-  readonly #admin: string
+  /** `127.0.0.1:<port>` of its admin API. */
+  readonly admin: string
   readonly #daemon: Daemon
   readonly #lines: readonly string[]
 
@@ -64,7 +65,7 @@ export class SwarmNode implements AsyncDisposable {
     this.shim = registry
     this.addresses = swarm
     this.directory = directory
-    this.#admin = admin
+    this.admin = admin
     this.#daemon = daemon
     this.#lines = lines
   }
@@ -135,7 +136,7 @@ export class SwarmNode implements AsyncDisposable {
   }
 
   async #admins(path: string): Promise<string> {
-    const { statusCode, body } = await request(`http://${this.#admin}${path}`)
+    const { statusCode, body } = await request(`http://${this.admin}${path}`)
     const text = await body.text()
     if (statusCode !== 200) throw new Error(`the agent's ${path} is ${statusCode}: ${text}`)
     return text

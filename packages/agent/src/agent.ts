@@ -1,31 +1,25 @@
-import { type Cache, openCache } from '@shoal/cache'
 import {
   type AbortOptions,
   type BlobStore,
   InvalidInputError,
   type MetadataStore,
   type Origin,
-  StoreError,
 } from '@shoal/content'
 import { createRegistry, type RegistryEvent } from '@shoal/registry'
-import { createSwarm, type Swarm } from '@shoal/swarm'
-import {
-  type CredentialSource,
-  createOrigin,
-  dockerConfig,
-  kubeletProviders,
-  type RunningOrigin,
-} from '@shoal/upstream'
+import { createSwarm, generateClusterSecret, type Swarm, type SwarmInit } from '@shoal/swarm'
+import { type CredentialSource, createOrigin, dockerConfig, kubeletProviders } from '@shoal/upstream'
 import { type AdminServer, startAdminServer } from './admin-server.ts'
 import type { AgentState, AgentStatus } from './agent-status.ts'
+import { CacheBooks } from './cache-books.ts'
+import { type AccessibleOrigin, CanaryLog, withCanaries } from './canary-origin.ts'
 import { Closers } from './closers.ts'
 import { ownClusterSecret, warnOfReadableSecret } from './cluster-secret-file.ts'
-import { parseByteSize } from './config/byte-size.ts'
 import type { AgentConfig } from './config/load-config.ts'
 import { ConfigurationError } from './config/problems.ts'
 import type { Settings } from './config/schema.ts'
 import type { Logger } from './logging.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { type AgentCache, openAgentCache } from './open-agent-cache.ts'
 import { listenFault } from './readable-fault.ts'
 import { StartError } from './start-error.ts'
 import { TransferLedger } from './transfer-ledger.ts'
@@ -51,6 +45,7 @@ export class Agent {
   readonly #closers: Closers
   readonly #ledger: TransferLedger
   readonly #metrics: Metrics
+  readonly #canaries = new CanaryLog()
   #state: AgentState = 'starting'
   #swarm: Swarm | undefined
   #addresses: AgentAddresses | undefined
@@ -108,19 +103,21 @@ export class Agent {
   async #open({ signal }: AbortOptions): Promise<void> {
     const { settings, upstreams } = this.#config
     const admin = await this.#openAdmin()
-    const cache = await this.#openCache(signal)
-    const clusterSecret = await this.#clusterSecret()
-    const origin = createOrigin({
+    const { cache, isAttached } = await this.#openCache(signal)
+    const clusterSecret = await this.#clusterSecret(isAttached)
+    const registries = createOrigin({
       upstreams,
       only: settings.upstreams.only,
       credentials: credentialSources(settings.credentials),
       userAgent: `shoal/${version}`,
       onTrouble: (err) => this.#log.warn({ err }, 'upstream asked without it'),
     })
-    this.#closers.add('origin', closeMs.origin, () => origin.stop())
+    this.#closers.add('origin', closeMs.origin, () => registries.stop())
+    const origin = withCanaries(registries, this.#canaries)
     const { blobs, metadata } = cache
     signal?.throwIfAborted()
-    const swarm = await this.#openSwarm({ blobs, metadata, origin }, clusterSecret)
+    const dataDir = isAttached ? settings.dataDir : undefined
+    const swarm = await this.#openSwarm({ blobs, metadata, origin }, { clusterSecret, dataDir })
     const registry = await this.#openRegistry({ metadata, origin }, swarm)
 
     this.#addresses = { registry, admin: hostPort(admin.address), swarm: swarm.addresses() }
@@ -128,23 +125,19 @@ export class Agent {
   }
 
   /** Makes the data directory, in which the cluster secret may be kept too. Takes long only after a crash. */
-  async #openCache(signal: AbortSignal | undefined): Promise<Cache> {
-    const { settings, nameOf } = this.#config
-    try {
-      const quotaBytes = parseByteSize(settings.cache.quota ?? '')
-      const cache = await openCache({ dataDir: settings.dataDir, quotaBytes, ...(signal && { signal }) })
-      this.#closers.add('cache', closeMs.cache, () => cache.stop())
-      this.#log.debug({ ...cache.recovery }, 'cache opened')
-      return cache
-    } catch (cause) {
-      if (!(cause instanceof StoreError)) throw cause
-      throw new StartError(`${nameOf('dataDir')}: ${cause.message}`, { cause })
-    }
+  async #openCache(signal: AbortSignal | undefined): Promise<AgentCache> {
+    const books = new CacheBooks(this.#log, this.#metrics)
+    const opened = await openAgentCache(this.#config, { books, log: this.#log }, { signal })
+    this.#closers.add('cache', closeMs.cache, () => opened.cache.stop())
+    return opened
   }
 
-  async #clusterSecret(): Promise<string> {
+  /** @param isAttached - whether the data directory can be written; if not, this node may have to be alone */
+  async #clusterSecret(isAttached: boolean): Promise<string> {
     const { settings, clusterSecret } = this.#config
-    if (clusterSecret === undefined) return ownClusterSecret(settings.dataDir, this.#log)
+    if (clusterSecret === undefined) {
+      return isAttached ? ownClusterSecret(settings.dataDir, this.#log) : generateClusterSecret()
+    }
     await warnOfReadableSecret(settings.cluster.secretFile ?? '', this.#log)
     return clusterSecret
   }
@@ -152,7 +145,11 @@ export class Agent {
   /** Opened first, so that a probe can see a start that takes long. */
   async #openAdmin(): Promise<AdminServer> {
     const { listen } = this.#config.settings.admin
-    const components = { status: () => this.status(), metrics: this.#metrics.registry }
+    const components = {
+      status: () => this.status(),
+      canaries: () => this.#canaries.list(),
+      metrics: this.#metrics.registry,
+    }
     const admin = await this.#bind('admin.listen', listen, () => startAdminServer(components, listen))
     this.#closers.add('admin', closeMs.admin, () => admin.stop())
     return admin
@@ -160,10 +157,9 @@ export class Agent {
 
   async #openSwarm(
     stores: { blobs: BlobStore; metadata: MetadataStore; origin: Origin },
-    clusterSecret: string,
+    own: Pick<SwarmInit, 'clusterSecret' | 'dataDir'>,
   ): Promise<Swarm> {
     const { listen, announce, bootstrap, zone } = this.#config.settings.swarm
-    const { dataDir } = this.#config.settings
     const components = {
       ...stores,
       onEvent: (event: Parameters<TransferLedger['record']>[0]) => {
@@ -172,7 +168,7 @@ export class Agent {
       },
       logger: this.#log,
     }
-    const init = { listen, announce, bootstrap, zone, clusterSecret, dataDir }
+    const init = { listen, announce, bootstrap, zone, ...own }
     const swarm = await this.#bind('swarm.listen', listen.join(', '), () => createSwarm(components, init))
     this.#closers.add('swarm', closeMs.swarm, () => swarm.stop())
     this.#swarm = swarm
@@ -180,7 +176,7 @@ export class Agent {
   }
 
   async #openRegistry(
-    stores: { metadata: MetadataStore; origin: RunningOrigin },
+    stores: { metadata: MetadataStore; origin: AccessibleOrigin },
     swarm: Swarm,
   ): Promise<string> {
     const { listen } = this.#config.settings.registry

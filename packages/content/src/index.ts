@@ -23,6 +23,7 @@
  */
 export type { AbortOptions, BlobStore, ChunkSource, PartialBlob, StoredBlob } from './blob-store.ts'
 export type { ByteRange } from './byte-range.ts'
+export { canaryName, isCanaryName } from './canary.ts'
 export { ChunkLayout } from './chunk-layout.ts'
 export { type ChunkRun, ChunkSet, type ReadonlyChunkSet } from './chunk-set.ts'
 export { cidToDigest, digestToCid, parseCid } from './cid.ts'

@@ -8,11 +8,14 @@ import type { KadClient } from './kad-client.ts'
 import type { ProviderRecords } from './provider-records.ts'
 import type { Withdrawals } from './withdrawals.ts'
 
-/** Three rounds of peers that do not answer. What reaches nobody is repeated. */
-const announceTimeoutMs = 10_000
+/** What reaches nobody in this time is repeated. */
+const announceTimeoutMs = 30_000
 
-/** Nobody waits for an announcement: a busy peer is given time, rather than told another. */
-const lateAfterMs = 1_000
+/**
+ * Nobody waits for an announcement: a busy peer is given time, rather than told another. One at a time, since all nodes of
+ * a cluster may announce at once.
+ */
+const telling = { parallel: 1, lateAfterMs: 1_000, askTimeoutMs: 10_000 }
 
 export interface AnnouncerComponents extends AskClosestComponents {
   readonly client: KadClient
@@ -114,8 +117,8 @@ export class Announcer {
     await records.add(cid, self)
     const us = { peer: self, addresses: addresses() }
     const query = askClosest(this.#components, {
+      ...telling,
       key: cid.multihash.bytes,
-      lateAfterMs,
       ask: (peer, signal) => client.addProvider(peer, cid.multihash.bytes, us, { signal }),
       signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(announceTimeoutMs)]),
     })

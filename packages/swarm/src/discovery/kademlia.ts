@@ -13,8 +13,8 @@ import { KadClient, type KadPeer } from './kad-client.ts'
 import type { ProviderRecords } from './provider-records.ts'
 import { maxWithdrawStreamsPerPeer, Withdrawals, withdrawProtocol } from './withdrawals.ts'
 
-/** Nobody waits for it, and nodes that start together are busy with each other. */
-const exploreLateAfterMs = 1_000
+/** Nobody waits for it, and nodes that start together are busy with each other: one question at a time, and patience. */
+const exploring = { parallel: 1, lateAfterMs: 1_000, askTimeoutMs: 15_000 }
 
 export interface KademliaComponents {
   readonly self: string
@@ -77,7 +77,7 @@ export class Kademlia {
   async explore(key: Uint8Array, signal: AbortSignal): Promise<KadPeer[]> {
     const named = new Map<string, KadPeer>()
     const ask = (peer: string, signal: AbortSignal) => this.#client.findNode(peer, key, { signal })
-    const query = askClosest(this.#asking, { key, lateAfterMs: exploreLateAfterMs, ask, signal })
+    const query = askClosest(this.#asking, { ...exploring, key, ask, signal })
     for await (const { closer } of query) {
       for (const each of closer) if (each.peer !== this.#components.self) named.set(each.peer, each)
     }
