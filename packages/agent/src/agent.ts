@@ -1,9 +1,11 @@
+import type { Cache } from '@shoal/cache'
 import {
   type AbortOptions,
   type BlobStore,
   InvalidInputError,
   type MetadataStore,
   type Origin,
+  type Repository,
 } from '@shoal/content'
 import { createRegistry, type RegistryEvent } from '@shoal/registry'
 import { createSwarm, generateClusterSecret, type Swarm, type SwarmInit } from '@shoal/swarm'
@@ -11,6 +13,8 @@ import { type CredentialSource, createOrigin, dockerConfig, kubeletProviders } f
 import { type AdminServer, startAdminServer } from './admin-server.ts'
 import type { AgentState, AgentStatus } from './agent-status.ts'
 import { CacheBooks } from './cache-books.ts'
+import { startControlServer } from './cache-control/control-server.ts'
+import { LocalControl } from './cache-control/local-control.ts'
 import { type AccessibleOrigin, CanaryLog, withCanaries } from './canary-origin.ts'
 import { Closers } from './closers.ts'
 import { ownClusterSecret, warnOfReadableSecret } from './cluster-secret-file.ts'
@@ -26,7 +30,7 @@ import { TransferLedger } from './transfer-ledger.ts'
 import { version } from './version.ts'
 
 /** How long each part may take to close, in milliseconds. Together less than the 10 s that SIGTERM allows. */
-const closeMs = { registry: 5_000, swarm: 2_000, origin: 500, cache: 1_500, admin: 500 }
+const closeMs = { registry: 5_000, swarm: 2_000, origin: 500, control: 200, cache: 1_500, admin: 500 }
 /** How long clients may go on with what they read when the agent is told to stop, in milliseconds. */
 const drainTimeoutMs = 4_000
 
@@ -118,6 +122,7 @@ export class Agent {
     signal?.throwIfAborted()
     const dataDir = isAttached ? settings.dataDir : undefined
     const swarm = await this.#openSwarm({ blobs, metadata, origin }, { clusterSecret, dataDir })
+    if (isAttached) await this.#openControl(cache, swarm)
     const registry = await this.#openRegistry({ metadata, origin }, swarm)
 
     this.#addresses = { registry, admin: hostPort(admin.address), swarm: swarm.addresses() }
@@ -173,6 +178,16 @@ export class Agent {
     this.#closers.add('swarm', closeMs.swarm, () => swarm.stop())
     this.#swarm = swarm
     return swarm
+  }
+
+  /** What `shoal cache` talks to. */
+  async #openControl(cache: Cache, { tagHints }: Swarm): Promise<void> {
+    const onNamed = (repository: Repository, tag: string) => tagHints.announce(repository, tag)
+    const server = await startControlServer(
+      new LocalControl({ cache, onNamed }),
+      this.#config.settings.dataDir,
+    )
+    this.#closers.add('control', closeMs.control, () => server.stop())
   }
 
   async #openRegistry(

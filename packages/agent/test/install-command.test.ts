@@ -41,7 +41,9 @@ test.serial('install without an agent is refused, with what to do', async (t) =>
 test.serial('install, uninstall and uninstall again, from the command line', async (t) => {
   const root = await podmanHost(t)
   const listen = ['--registry-listen', '0.0.0.0:6001', '--registry', 'quay.io']
-  const installed = await shoal(['install', '--host-root', root, '--no-canary', ...listen])
+  const installed = await shoal(['install', '--host-root', root, '--no-canary', ...listen], {
+    SHOAL_REGISTRY_EXPOSED: 'true',
+  })
   t.is(installed.status, 0, installed.stderr)
   t.regex(await readFile(join(root, dropIn), 'utf8'), /location = "127\.0\.0\.1:6001\/quay\.io"/)
   const removed = await shoal(['uninstall', '--host-root', root])

@@ -58,6 +58,7 @@ export class FileBlobStore implements BlobStore {
   readonly #syncSlot = { taken: false }
   readonly #running = new Set<Promise<unknown>>()
   readonly #stopping = new AbortController()
+  readonly #addedListeners = new Set<(digest: Digest) => void>()
   readonly #removedListeners = new Set<(digest: Digest) => void>()
 
   constructor(components: FileBlobStoreComponents) {
@@ -141,6 +142,16 @@ export class FileBlobStore implements BlobStore {
         this.#components.residents.removePartial(digest)
       }),
     )
+  }
+
+  onAdded(listener: (digest: Digest) => void): () => void {
+    this.#addedListeners.add(listener)
+    return () => this.#addedListeners.delete(listener)
+  }
+
+  /** A blob is there that nobody pulled. */
+  tellAdded(digest: Digest): void {
+    for (const listener of this.#addedListeners) listener(digest)
   }
 
   onRemoved(listener: (digest: Digest) => void): () => void {

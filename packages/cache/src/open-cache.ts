@@ -17,6 +17,7 @@ import { loadResidents } from './load-residents.ts'
 import { LevelMetadataStore } from './metadata-store.ts'
 import { type Recovery, recover } from './recover.ts'
 import type { SpaceAmount } from './space-amount.ts'
+import { type BlobToStore, storeBlob } from './store-blob.ts'
 import { errorCode } from './store-errors.ts'
 import { type VerifiedBlob, verifyBlobs } from './verify.ts'
 
@@ -39,6 +40,13 @@ export interface Cache {
   readonly metadata: MetadataStore
   readonly images: ImageCatalog
   readonly recovery: CacheRecovery
+  /** What blobs take on the disk, in bytes: complete ones and what is there of others. */
+  usedBytes(): number
+  /**
+   * Stores a blob that did not come by a pull, as {@link storeBlob} does, and tells those who listen with
+   * {@link BlobStore.onAdded}.
+   */
+  import(blob: BlobToStore, options?: AbortOptions): Promise<void>
   /**
    * Reads complete blobs, all without `digests`, and compares each with its digest. What is damaged is taken out of
    * use, to be fetched again.
@@ -65,8 +73,8 @@ interface Opened {
 /**
  * Opens the content store.
  *
- * @throws StoreError `not-writable` for a directory that can't be written, is in use by another process or
- *   was written by a newer Shoal; `disk-full`; `unreadable`
+ * @throws StoreError `not-writable` for a directory that can't be written or was written by a newer Shoal; `in-use`
+ *   for another process's; `disk-full`; `unreadable`
  */
 export async function openCache(init: CacheInit): Promise<Cache> {
   return openCacheOn(nodeFiles, init)
@@ -99,6 +107,11 @@ export async function openCacheOn(files: FileLayer, init: CacheInit): Promise<Ca
     metadata: new LevelMetadataStore(index, now),
     images,
     recovery,
+    usedBytes: () => residents.ownBytes,
+    async import(blob, options) {
+      await storeBlob(blobs, blob, options)
+      blobs.tellAdded(blob.descriptor.digest)
+    },
     verify: (options) => verifyBlobs(blobs, options),
     stop() {
       stopped ??= stop()
@@ -154,7 +167,7 @@ function indexError(directory: DataDirectory, cause: unknown): unknown {
   const code = errorCode(cause)
   if (code === 'LEVEL_LOCKED') {
     return new StoreError(
-      'not-writable',
+      'in-use',
       `data directory ${directory.path} is in use by another process: stop it, or choose another data directory`,
       { cause },
     )

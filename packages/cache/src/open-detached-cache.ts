@@ -19,6 +19,10 @@ export async function openDetachedCache(why: StoreError): Promise<Cache> {
     metadata: new LevelMetadataStore(index, Date.now),
     images: new ImageCatalog({ index, residents: new Residents(), now: Date.now, remove }),
     recovery: { adopted: [], removed: [], indexRebuilt: false },
+    usedBytes: () => 0,
+    async import() {
+      throw why
+    },
     async *verify() {
       // There is nothing to verify.
     },
@@ -51,6 +55,10 @@ class NoBlobStore implements BlobStore {
 
   async delete(): Promise<void> {
     // Nothing to delete.
+  }
+
+  onAdded(): () => void {
+    return () => undefined
   }
 
   onRemoved(): () => void {

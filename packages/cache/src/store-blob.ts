@@ -7,6 +7,11 @@ import {
   type PartialBlob,
 } from '@shoal/content'
 
+export interface BlobToStore {
+  readonly descriptor: Descriptor
+  readonly bytes: AsyncIterable<Uint8Array>
+}
+
 /**
  * Stores a blob that comes as one stream, from its beginning. Does nothing when it is there already.
  *
@@ -15,7 +20,7 @@ import {
  */
 export async function storeBlob(
   blobs: BlobStore,
-  { descriptor, bytes }: { readonly descriptor: Descriptor; readonly bytes: AsyncIterable<Uint8Array> },
+  { descriptor, bytes }: BlobToStore,
   options?: AbortOptions,
 ): Promise<void> {
   const { digest } = descriptor

@@ -81,7 +81,7 @@ test('a directory of the store that is a file is refused', async (t) => {
 test('a data directory belongs to one cache at a time', async (t) => {
   const { cache, dataDir } = await makeCache(t)
   const error = await refused(t, dataDir)
-  t.is(error.fault, 'not-writable')
+  t.is(error.fault, 'in-use')
   t.regex(error.message, /in use by another process/)
   await cache.stop()
   await t.notThrowsAsync(open(t, dataDir))

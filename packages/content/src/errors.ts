@@ -68,6 +68,7 @@ export class OriginError extends ShoalError {
 
 export type StoreFault =
   | 'partial-in-use'
+  | 'in-use'
   | 'disk-full'
   | 'over-quota'
   | 'not-held'
