@@ -12,7 +12,7 @@ import type { Client } from './client.ts'
 import { cri } from './cri.ts'
 import { ctr } from './ctr.ts'
 import { docker } from './docker.ts'
-import { type Duration, type Fault, faults, injectFault } from './faults.ts'
+import { type Duration, deadHost, type Fault, faults, injectFault } from './faults.ts'
 import { clientPackages } from './lab.ts'
 import { podman } from './podman.ts'
 import { skopeo } from './skopeo.ts'
@@ -21,7 +21,7 @@ const clients: readonly Client[] = [ctr, cri, docker, podman, skopeo]
 const repository = 'library/shoal-fault-test'
 const layerBytes = 3 * 1024 * 1024
 /** The rule: nobody waits longer for an answer, or for its next byte. The rest is for a busy machine. */
-const maxAnswerSeconds = 15
+const maxWaitSeconds = 15
 const slackSeconds = 2
 const table = fileURLToPath(new URL('../../docs/faults.md', import.meta.url))
 
@@ -30,7 +30,9 @@ interface Cell {
   readonly client: string
   readonly result: 'pulled' | 'failed' | 'WRONG'
   readonly seconds: number
-  /** The longest that the shim took for an answer. */
+  /** The longest that the shim took to say that there is nothing. */
+  readonly longestRefusal: number
+  /** The longest that it took for an answer, of which some bytes came. */
   readonly longestAnswer: number
 }
 
@@ -45,30 +47,35 @@ test.before(async (t) => {
 
 test.after.always(async () => {
   await workspace?.[Symbol.asyncDispose]()
-  if (rows.length > 0) await writeFile(table, markdown())
+  // A part of it would not be the table.
+  if (rows.length === allRows.length) await writeFile(table, markdown())
 })
 
-for (const fault of faults) {
+const allRows = faults.flatMap((fault) => {
   const durations: readonly Duration[] = fault.isSurvivable === true ? ['always'] : ['once', 'always']
-  for (const duration of durations) {
-    test.serial(`${fault.name}, ${duration}`, async (t) => {
-      const cells = await pullWithEach(fault, duration)
-      rows.push({ fault, duration, cells })
-      for (const { client, result, seconds, longestAnswer } of cells) {
-        const what = `${client} ${result} in ${seconds.toFixed(1)} s, the longest answer ${longestAnswer.toFixed(1)} s`
-        t.log(what)
-        t.not(result, 'WRONG', what)
-        if (fault.isSurvivable === true || (duration === 'once' && isPassing(fault)))
-          t.is(result, 'pulled', what)
-        t.true(longestAnswer < maxAnswerSeconds + slackSeconds, what)
-      }
-    })
-  }
+  return durations.map((duration) => ({ fault, duration }))
+})
+
+for (const { fault, duration } of allRows) {
+  test.serial(`${fault.name}, ${duration}`, async (t) => {
+    const cells = await pullWithEach(fault, duration)
+    rows.push({ fault, duration, cells })
+    for (const { client, result, seconds, longestAnswer, longestRefusal } of cells) {
+      const what = `${client} ${result} in ${seconds.toFixed(1)} s, the longest answer ${longestAnswer.toFixed(1)} s`
+      t.log(what)
+      t.not(result, 'WRONG', what)
+      if (fault.isSurvivable === true || (duration === 'once' && isPassing(fault)))
+        t.is(result, 'pulled', what)
+      t.true(longestRefusal < maxWaitSeconds + slackSeconds, what)
+      // A wait for the first byte, and one for a byte that never comes.
+      t.true(longestAnswer < 2 * maxWaitSeconds + slackSeconds, what)
+    }
+  })
 }
 
 /** What a client alone gets over. A registry that says no is believed, and one that sends wrong bytes fails the pull. */
 function isPassing({ name }: Fault): boolean {
-  return !['404', '403'].includes(name)
+  return !['404', '403', 'a wrong byte'].includes(name)
 }
 
 async function pullWithEach(fault: Fault, duration: Duration): Promise<Cell[]> {
@@ -79,14 +86,15 @@ async function pullWithEach(fault: Fault, duration: Duration): Promise<Cell[]> {
   injectFault(registry, fault, duration)
   await using node = await SwarmNode.start({
     ...{ name, directory: join(home, 'node'), secretFile: await newSecretFile(home), bootstrap: [] },
-    upstreams: [`docker.io=http://${registry.host}`],
+    // Named, so that it is dead and not forbidden.
+    upstreams: [`docker.io=http://${registry.host}`, `dead.example=${deadHost}`],
     flags: ['--log-level', 'debug'],
   })
   const cells: Cell[] = []
   for (const [index, client] of clients.entries()) {
     const directory = join(home, String(index))
     await mkdir(directory)
-    const seen = requestSeconds(node).length
+    const seen = answers(node).length
     const startedAt = performance.now()
     const result = await pull(client, {
       shim: node.shim,
@@ -95,8 +103,10 @@ async function pullWithEach(fault: Fault, duration: Duration): Promise<Cell[]> {
       expected: images[index] ?? '',
     })
     const seconds = (performance.now() - startedAt) / 1000
-    const longestAnswer = Math.max(0, ...requestSeconds(node).slice(seen))
-    cells.push({ client: client.name, result, seconds, longestAnswer })
+    const given = answers(node).slice(seen)
+    const longestOf = (some: readonly Answer[]) => Math.max(0, ...some.map((answer) => answer.seconds))
+    const longestRefusal = longestOf(given.filter(({ status }) => status >= 400))
+    cells.push({ client: client.name, result, seconds, longestRefusal, longestAnswer: longestOf(given) })
   }
   return cells
 }
@@ -130,20 +140,32 @@ async function pull(
   }
 }
 
-/** How long each answer took, by the node's log. */
-function requestSeconds({ wholeLog }: SwarmNode): number[] {
+interface Answer {
+  readonly status: number
+  readonly seconds: number
+}
+
+/** What the node answered, by its log. */
+function answers({ wholeLog }: SwarmNode): Answer[] {
   return wholeLog
     .split('\n')
     .filter((line) => line.includes('"msg":"request served"'))
-    .map((line) => (JSON.parse(line) as { seconds: number }).seconds)
+    .map((line) => JSON.parse(line) as Answer)
 }
 
 function markdown(): string {
-  const head = ['upstream', 'how long', ...clients.map(({ name }) => name), 'longest answer']
+  const head = [
+    'upstream',
+    'how long',
+    ...clients.map(({ name }) => name),
+    'longest refusal',
+    'longest answer',
+  ]
   const lines = rows.map(({ fault, duration, cells }) => {
     const texts = cells.map(({ result, seconds }) => `${result}, ${seconds.toFixed(1)} s`)
-    const longest = Math.max(...cells.map(({ longestAnswer }) => longestAnswer))
-    return [fault.name, duration, ...texts, `${longest.toFixed(1)} s`]
+    const refusal = Math.max(...cells.map(({ longestRefusal }) => longestRefusal))
+    const answer = Math.max(...cells.map(({ longestAnswer }) => longestAnswer))
+    return [fault.name, duration, ...texts, `${refusal.toFixed(1)} s`, `${answer.toFixed(1)} s`]
   })
   return `${preface}\n${[head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`
 }
@@ -152,7 +174,7 @@ const preface = `# What clients get when an upstream fails
 
 Written by \`npm run test:clients\` (\`test/clients/fault-matrix.test.ts\`). Each client pulls an image of its own through an
 agent whose upstream misbehaves: on the first request for each content ("once"), or on every one ("always"). The seconds are
-of the whole pull, the client's start included; the machine had other work. "Longest answer" is how long the shim took at
-most for one request. \`failed\` is what the client said after it found no other registry that has the image either: in
+of the whole pull, the client's start included; the machine had other work. "Longest refusal" is how long the
+shim took at most to say that it has nothing, "longest answer" how long it took for an answer, its bytes included. \`failed\` is what the client said after it found no other registry that has the image either: in
 real life it goes on to the upstream itself. No pull may succeed with a wrong byte.
 `

@@ -19,6 +19,9 @@ export interface Fault {
   readonly onManifests?: boolean
 }
 
+/** Where nobody listens. */
+export const deadHost = 'http://127.0.0.1:9'
+
 const slowFirstByteMs = 3_000
 
 const status =
@@ -102,7 +105,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'redirects to a dead host',
-    misbehave: ({ response }) => redirect(response, 'https://127.0.0.1:9/blob'),
+    misbehave: ({ response }) => redirect(response, `${deadHost}/blob`),
   },
   {
     name: 'gzip nobody asked for',
