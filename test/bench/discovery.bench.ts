@@ -84,7 +84,7 @@ async function join(): Promise<number> {
   let bootstrap: string[] = []
   for (const child of children) {
     const addresses = (await ask(child, { type: 'start', bootstrap })) as string[]
-    bootstrap = bootstrap.length > 0 ? bootstrap : addresses
+    bootstrap = [...bootstrap, ...addresses]
   }
   await until(async () => {
     const routable = (await askAll({ type: 'routable' })) as number[]

@@ -1,33 +1,36 @@
-import { type Cache, openCache } from '@shoal/cache'
+import type { Cache } from '@shoal/cache'
 import {
   type AbortOptions,
   type BlobStore,
   InvalidInputError,
   type MetadataStore,
   type Origin,
-  StoreError,
+  type Repository,
 } from '@shoal/content'
 import { createRegistry, type RegistryEvent } from '@shoal/registry'
-import { createSwarm, type Swarm } from '@shoal/swarm'
+import { createSwarm, generateClusterSecret, type Swarm, type SwarmInit } from '@shoal/swarm'
 import { type CredentialSource, createOrigin, dockerConfig, kubeletProviders } from '@shoal/upstream'
 import { type AdminServer, startAdminServer } from './admin-server.ts'
 import type { AgentState, AgentStatus } from './agent-status.ts'
+import { CacheBooks } from './cache-books.ts'
+import { startControlServer } from './cache-control/control-server.ts'
+import { LocalControl } from './cache-control/local-control.ts'
 import { type AccessibleOrigin, CanaryLog, withCanaries } from './canary-origin.ts'
 import { Closers } from './closers.ts'
 import { ownClusterSecret, warnOfReadableSecret } from './cluster-secret-file.ts'
-import { parseByteSize } from './config/byte-size.ts'
 import type { AgentConfig } from './config/load-config.ts'
 import { ConfigurationError } from './config/problems.ts'
 import type { Settings } from './config/schema.ts'
 import type { Logger } from './logging.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { type AgentCache, openAgentCache } from './open-agent-cache.ts'
 import { listenFault } from './readable-fault.ts'
 import { StartError } from './start-error.ts'
 import { TransferLedger } from './transfer-ledger.ts'
 import { version } from './version.ts'
 
 /** How long each part may take to close, in milliseconds. Together less than the 10 s that SIGTERM allows. */
-const closeMs = { registry: 5_000, swarm: 2_000, origin: 500, cache: 1_500, admin: 500 }
+const closeMs = { registry: 5_000, swarm: 2_000, origin: 500, control: 200, cache: 1_500, admin: 500 }
 /** How long clients may go on with what they read when the agent is told to stop, in milliseconds. */
 const drainTimeoutMs = 4_000
 
@@ -104,8 +107,8 @@ export class Agent {
   async #open({ signal }: AbortOptions): Promise<void> {
     const { settings, upstreams } = this.#config
     const admin = await this.#openAdmin()
-    const cache = await this.#openCache(signal)
-    const clusterSecret = await this.#clusterSecret()
+    const { cache, isAttached } = await this.#openCache(signal)
+    const clusterSecret = await this.#clusterSecret(isAttached)
     const registries = createOrigin({
       upstreams,
       only: settings.upstreams.only,
@@ -117,7 +120,9 @@ export class Agent {
     const origin = withCanaries(registries, this.#canaries)
     const { blobs, metadata } = cache
     signal?.throwIfAborted()
-    const swarm = await this.#openSwarm({ blobs, metadata, origin }, clusterSecret)
+    const dataDir = isAttached ? settings.dataDir : undefined
+    const swarm = await this.#openSwarm({ blobs, metadata, origin }, { clusterSecret, dataDir })
+    if (isAttached) await this.#openControl(cache, swarm)
     const registry = await this.#openRegistry({ metadata, origin }, swarm)
 
     this.#addresses = { registry, admin: hostPort(admin.address), swarm: swarm.addresses() }
@@ -125,23 +130,19 @@ export class Agent {
   }
 
   /** Makes the data directory, in which the cluster secret may be kept too. Takes long only after a crash. */
-  async #openCache(signal: AbortSignal | undefined): Promise<Cache> {
-    const { settings, nameOf } = this.#config
-    try {
-      const quotaBytes = parseByteSize(settings.cache.quota ?? '')
-      const cache = await openCache({ dataDir: settings.dataDir, quotaBytes, ...(signal && { signal }) })
-      this.#closers.add('cache', closeMs.cache, () => cache.stop())
-      this.#log.debug({ ...cache.recovery }, 'cache opened')
-      return cache
-    } catch (cause) {
-      if (!(cause instanceof StoreError)) throw cause
-      throw new StartError(`${nameOf('dataDir')}: ${cause.message}`, { cause })
-    }
+  async #openCache(signal: AbortSignal | undefined): Promise<AgentCache> {
+    const books = new CacheBooks(this.#log, this.#metrics)
+    const opened = await openAgentCache(this.#config, { books, log: this.#log }, { signal })
+    this.#closers.add('cache', closeMs.cache, () => opened.cache.stop())
+    return opened
   }
 
-  async #clusterSecret(): Promise<string> {
+  /** @param isAttached - whether the data directory can be written; if not, this node may have to be alone */
+  async #clusterSecret(isAttached: boolean): Promise<string> {
     const { settings, clusterSecret } = this.#config
-    if (clusterSecret === undefined) return ownClusterSecret(settings.dataDir, this.#log)
+    if (clusterSecret === undefined) {
+      return isAttached ? ownClusterSecret(settings.dataDir, this.#log) : generateClusterSecret()
+    }
     await warnOfReadableSecret(settings.cluster.secretFile ?? '', this.#log)
     return clusterSecret
   }
@@ -161,10 +162,9 @@ export class Agent {
 
   async #openSwarm(
     stores: { blobs: BlobStore; metadata: MetadataStore; origin: Origin },
-    clusterSecret: string,
+    own: Pick<SwarmInit, 'clusterSecret' | 'dataDir'>,
   ): Promise<Swarm> {
     const { listen, announce, bootstrap, zone } = this.#config.settings.swarm
-    const { dataDir } = this.#config.settings
     const components = {
       ...stores,
       onEvent: (event: Parameters<TransferLedger['record']>[0]) => {
@@ -173,11 +173,21 @@ export class Agent {
       },
       logger: this.#log,
     }
-    const init = { listen, announce, bootstrap, zone, clusterSecret, dataDir }
+    const init = { listen, announce, bootstrap, zone, ...own }
     const swarm = await this.#bind('swarm.listen', listen.join(', '), () => createSwarm(components, init))
     this.#closers.add('swarm', closeMs.swarm, () => swarm.stop())
     this.#swarm = swarm
     return swarm
+  }
+
+  /** What `shoal cache` talks to. */
+  async #openControl(cache: Cache, { tagHints }: Swarm): Promise<void> {
+    const onNamed = (repository: Repository, tag: string) => tagHints.announce(repository, tag)
+    const server = await startControlServer(
+      new LocalControl({ cache, onNamed }),
+      this.#config.settings.dataDir,
+    )
+    this.#closers.add('control', closeMs.control, () => server.stop())
   }
 
   async #openRegistry(

@@ -2,6 +2,7 @@
 import './runtime-flags.ts'
 import { Command, CommanderError } from 'commander'
 import { addAgentCommand } from './commands/agent-command.ts'
+import { addCacheCommand } from './commands/cache-command.ts'
 import { addDemoCommand } from './commands/demo-command.ts'
 import { addDoctorCommand } from './commands/doctor-command.ts'
 import { exitCodes, exitWith } from './commands/exit.ts'
@@ -20,6 +21,7 @@ const program = new Command('shoal')
   })
 const commands = [
   addAgentCommand,
+  addCacheCommand,
   addDemoCommand,
   addInstallCommand,
   addUninstallCommand,

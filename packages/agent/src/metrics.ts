@@ -1,3 +1,4 @@
+import type { CacheEvent } from '@shoal/cache'
 import type { TransferEvent } from '@shoal/content'
 import type { RequestEvent } from '@shoal/registry'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
@@ -9,6 +10,7 @@ export interface Metrics {
   /** What `/metrics` serves. A registry of its own: two agents in one process don't mix. */
   readonly registry: Registry
   record(event: TransferEvent): void
+  recordCache(event: CacheEvent): void
   /** One request of a client to the shim. */
   recordRequest(request: Pick<RequestEvent, 'route' | 'status' | 'bytes'>): void
 }
@@ -63,6 +65,24 @@ export function createMetrics(connectedPeers: () => number): Metrics {
     help: 'Bytes of bodies sent to clients of the shim',
     registers,
   })
+  const evicted = new Counter({
+    name: 'shoal_cache_evicted_bytes_total',
+    help: 'Bytes of blobs that gave way, by what they gave way to',
+    labelNames: ['reason'] as const,
+    registers,
+  })
+  for (const reason of ['quota', 'free-space'] as const) evicted.inc({ reason }, 0)
+  const damaged = new Counter({
+    name: 'shoal_cache_damaged_blobs_total',
+    help: 'Stored blobs that were not what had been written',
+    registers,
+  })
+  const storing = new Gauge({
+    name: 'shoal_cache_storing',
+    help: '0 while blobs are passed through because the disk is full or read-only',
+    registers,
+  })
+  storing.set(1)
   new Gauge({
     name: 'shoal_peers_connected',
     help: 'Peers with an open connection',
@@ -77,6 +97,12 @@ export function createMetrics(connectedPeers: () => number): Metrics {
     recordRequest({ route, status, bytes }) {
       requests.inc({ route: route ?? 'none', status: String(status) })
       sent.inc(bytes)
+    },
+    recordCache(event) {
+      if (event.type === 'evicted') evicted.inc({ reason: event.reason }, event.bytes)
+      else if (event.type === 'damaged') damaged.inc()
+      else if (event.type === 'storing-again') storing.set(1)
+      else if (event.type === 'not-storing' && event.fault !== 'over-quota') storing.set(0)
     },
     record(event) {
       switch (event.type) {

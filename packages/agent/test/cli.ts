@@ -55,13 +55,19 @@ export async function startAgent(
   return { ...agent, addresses: ready as unknown as AgentAddresses }
 }
 
-/** The same without waiting. */
+/**
+ * The same without waiting.
+ *
+ * @param within - a command that runs the agent as its last arguments say
+ */
 export function spawnAgent(
   t: ExecutionContext,
   flags: readonly string[],
   environment: Record<string, string> = {},
+  within: readonly string[] = [],
 ): SpawnedAgent {
-  const child = execa(process.execPath, [cli, 'agent', ...anyPorts, ...flags], {
+  const [file = '', ...args] = [...within, process.execPath, cli, 'agent', ...anyPorts, ...flags]
+  const child = execa(file, args, {
     reject: false,
     timeout: deadlineMs,
     env: environment,

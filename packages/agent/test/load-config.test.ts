@@ -35,8 +35,8 @@ test('without any source, the defaults hold', async (t) => {
   const { settings, upstreams, clusterSecret } = await loadConfig(sources())
   t.deepEqual(settings, {
     dataDir: '/state/shoal',
-    cache: {},
-    registry: { listen: '127.0.0.1:5005', exposed: false, push: 'off' },
+    cache: { quota: '50%', minFree: '1GiB' },
+    registry: { listen: '127.0.0.1:5005', exposed: false, push: 'refused' },
     swarm: { listen: ['/ip4/0.0.0.0/tcp/5006'], announce: [], bootstrap: [] },
     admin: { listen: '127.0.0.1:5007' },
     cluster: {},

@@ -18,6 +18,7 @@ test('the flags that examples rely on are there', (t) => {
     '--admin-listen',
     '--announce',
     '--bootstrap',
+    '--cache-min-free',
     '--cache-quota',
     '--cluster-secret-file',
     '--credentials-file',

@@ -1,15 +1,15 @@
-import type { FileHandle } from 'node:fs/promises'
 import { type ByteRange, type ChunkLayout, InvalidInputError, StoreError } from '@shoal/content'
+import type { OpenFile } from './file-layer.ts'
 import { storeError } from './store-errors.ts'
 
 /** The bytes of one blob, complete or partial, through one open file. Names the blob in every error. */
 export class BlobFile {
-  readonly #handle: FileHandle
+  readonly #handle: OpenFile
   readonly #name: string
   #closed: Promise<void> | undefined
 
   /** @param name what the file holds, for errors */
-  constructor(handle: FileHandle, name: string) {
+  constructor(handle: OpenFile, name: string) {
     this.#handle = handle
     this.#name = name
   }
@@ -39,7 +39,7 @@ export class BlobFile {
       if (bytesRead === 0) {
         throw new StoreError(
           'unreadable',
-          `reading ${this.#name}: its file ends at byte ${position + done}, before byte ${position + target.length}; delete it to fetch it again`,
+          `reading ${this.#name}: its file ends at byte ${position + done}, before byte ${position + target.length}`,
         )
       }
       done += bytesRead

@@ -1,78 +1,109 @@
-import { open, rename } from 'node:fs/promises'
 import {
   type AbortOptions,
   type BlobStore,
   ChunkLayout,
   type Descriptor,
   type Digest,
-  digestAlgorithm,
   type PartialBlob,
   type StoredBlob,
   StoreError,
 } from '@shoal/content'
-import { adoptBlob } from './adopt-blob.ts'
-import { BlobFile } from './blob-file.ts'
-import { type CacheIndex, chunkHashBytes } from './cache-index.ts'
+import { BlobFiles } from './blob-files.ts'
+import type { CacheListener } from './cache-events.ts'
+import type { BlobProof, CacheIndex } from './cache-index.ts'
 import type { DataDirectory } from './data-directory.ts'
-import { chooseEvictions, type EvictionCandidate } from './evict.ts'
+import type { EvictionCandidate } from './evict.ts'
+import type { Freed } from './image-catalog.ts'
 import type { LastUse } from './last-use.ts'
 import { KeyedMutex } from './mutex.ts'
 import { openFilePartial } from './open-partial.ts'
 import type { FilePartial } from './partial-blob.ts'
-import { errorCode, storeError } from './store-errors.ts'
+import type { Residents } from './residents.ts'
+import type { SpaceAmount } from './space-amount.ts'
+import { SpaceKeeper } from './space-keeper.ts'
 import { FileBlob } from './stored-blob.ts'
+import { StoringNotice } from './storing-notice.ts'
+import { UseCount } from './use-count.ts'
 
 export interface FileBlobStoreComponents {
   readonly directory: DataDirectory
   readonly index: CacheIndex
+  readonly residents: Residents
   readonly lastUse: LastUse
-  /** Bytes that complete blobs may take together. @default unlimited */
-  readonly quotaBytes?: number | undefined
-}
-
-interface BlobUse {
-  readonly descriptor: Descriptor
-  /** Milliseconds since the epoch; undefined for one that was never opened. */
-  readonly lastUsedAt: number | undefined
+  readonly quota?: SpaceAmount | undefined
+  readonly minFree?: SpaceAmount | undefined
+  /** Blobs that must stay. */
+  readonly pinned: () => Promise<ReadonlySet<Digest>>
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  readonly onEvent: CacheListener
 }
 
 /** Blobs as files, what is known of them in the index. */
 export class FileBlobStore implements BlobStore {
   readonly #components: FileBlobStoreComponents
+  readonly #files: BlobFiles
+  readonly #space: SpaceKeeper
+  readonly #notice: StoringNotice
   /** What the callers have not closed yet. */
   readonly #open = new Set<FileBlob | FilePartial>()
+  /** Blobs that someone reads, or is about to. */
+  readonly #readers = new UseCount<Digest>()
   /** Partial blobs that have an owner, or are about to. */
   readonly #owned = new Set<Digest>()
   /** One at a time for each blob: what creates, replaces or removes its file. */
-  readonly #files = new KeyedMutex<Digest>()
+  readonly #changes = new KeyedMutex<Digest>()
+  /** Damaged blobs that are being taken out of use. */
+  readonly #damaged = new Map<Digest, Promise<void>>()
   readonly #syncSlot = { taken: false }
   readonly #running = new Set<Promise<unknown>>()
   readonly #stopping = new AbortController()
+  readonly #addedListeners = new Set<(digest: Digest) => void>()
   readonly #removedListeners = new Set<(digest: Digest) => void>()
-  #evicting: Promise<unknown> = Promise.resolve()
 
   constructor(components: FileBlobStoreComponents) {
     this.#components = components
+    this.#files = new BlobFiles(components)
+    this.#notice = new StoringNotice(components.onEvent)
+    this.#space = new SpaceKeeper({
+      ...components,
+      path: components.directory.path,
+      isInUse: (digest) => this.#isInUse(digest),
+      evict: (candidate) => this.#evict(candidate),
+    })
+  }
+
+  start(): void {
+    this.#space.start()
   }
 
   async open(digest: Digest, options?: AbortOptions): Promise<StoredBlob | undefined> {
     return this.#run(options, async () => {
-      const { index, lastUse } = this.#components
-      const row = await index.blobs.get(digest)
-      if (row === undefined) return undefined
-      const opened = (await this.#openBlob({ digest, ...row })) ?? (await this.#repair(digest, options))
-      if (opened !== undefined) lastUse.touch(digest)
-      return opened
+      const { residents } = this.#components
+      if (residents.get(digest) === undefined) return undefined
+      const endUse = this.#readers.begin(digest)
+      try {
+        await this.#damaged.get(digest)
+        const opened = (await this.#openBlob(digest, endUse)) ?? (await this.#repair(digest, endUse, options))
+        if (opened === undefined) endUse()
+        else this.#touch(digest)
+        return opened
+      } catch (error) {
+        endUse()
+        throw error
+      }
     })
   }
 
   async has(digest: Digest): Promise<boolean> {
-    return (await this.#components.index.blobs.get(digest)) !== undefined
+    this.#stopping.signal.throwIfAborted()
+    return this.#components.residents.get(digest) !== undefined
   }
 
   async openPartial(descriptor: Descriptor, options?: AbortOptions): Promise<PartialBlob> {
     return this.#run(options, async () => {
-      const { digest } = descriptor
+      const { digest, size } = descriptor
+      new ChunkLayout(size) // refuses a size that is none, before anything is done
       if (this.#owned.has(digest)) {
         throw new StoreError(
           'partial-in-use',
@@ -81,16 +112,21 @@ export class FileBlobStore implements BlobStore {
       }
       this.#owned.add(digest)
       try {
-        return await this.#files.run(digest, () => this.#openPartial(descriptor, this.#signal(options)))
+        await this.#damaged.get(digest)
+        await this.#space.admit(descriptor)
+        return await this.#changes.run(digest, () => this.#openPartial(descriptor, this.#signal(options)))
       } catch (error) {
+        this.#components.residents.leavePartial(digest, this.#components.now())
         this.#owned.delete(digest)
+        if (error instanceof StoreError) this.#notice.failed(descriptor, error)
         throw error
       }
     })
   }
 
   async *list(options?: AbortOptions): AsyncGenerator<Descriptor> {
-    for (const { descriptor } of (await this.#byUse(options)).reverse()) {
+    for (const descriptor of this.#components.residents.byUse()) {
+      this.#stopping.signal.throwIfAborted()
       options?.signal?.throwIfAborted()
       yield descriptor
     }
@@ -99,19 +135,23 @@ export class FileBlobStore implements BlobStore {
   /** Removes all that is kept of a blob. A partial blob that has an owner stays; open blobs stay readable. */
   async delete(digest: Digest): Promise<void> {
     return this.#run(undefined, () =>
-      this.#files.run(digest, async () => {
-        const { directory, index, lastUse } = this.#components
-        // The file first: were it last, a crash in between would bring the blob back.
-        await directory.removeBlob(digest)
-        lastUse.forget(digest)
-        const wasComplete = await this.has(digest)
-        await index.removeBlob(digest)
-        if (wasComplete) this.#removed(digest)
+      this.#changes.run(digest, async () => {
+        await this.#removeBlob(digest)
         if (this.#owned.has(digest)) return
-        await directory.removePartial(digest)
-        await index.removePartial(digest)
+        await this.#files.removePartial(digest)
+        this.#components.residents.removePartial(digest)
       }),
     )
+  }
+
+  onAdded(listener: (digest: Digest) => void): () => void {
+    this.#addedListeners.add(listener)
+    return () => this.#addedListeners.delete(listener)
+  }
+
+  /** A blob is there that nobody pulled. */
+  tellAdded(digest: Digest): void {
+    for (const listener of this.#addedListeners) listener(digest)
   }
 
   onRemoved(listener: (digest: Digest) => void): () => void {
@@ -119,115 +159,168 @@ export class FileBlobStore implements BlobStore {
     return () => this.#removedListeners.delete(listener)
   }
 
+  /** Removes what is kept of these blobs, but for what is in use; what that freed. */
+  async removeUnused(digests: Iterable<Digest>): Promise<Freed> {
+    let blobs = 0
+    let bytes = 0
+    for (const digest of digests) {
+      for (const candidate of this.#components.residents.candidatesOf(digest)) {
+        if (!(await this.#evict(candidate))) continue
+        blobs++
+        bytes += candidate.bytes
+      }
+    }
+    return { blobs, bytes }
+  }
+
+  /** Takes a complete blob out of use, so that it is fetched anew. */
+  async reportDamaged(digest: Digest, reason: string): Promise<void> {
+    const known = this.#damaged.get(digest)
+    if (known !== undefined) return known
+    const descriptor = this.#components.residents.get(digest)
+    if (descriptor === undefined) return
+    this.#components.onEvent({ type: 'damaged', digest, reason })
+    const removing = this.#changes
+      .run(digest, () => this.#reopen(descriptor))
+      .catch((error) => this.#components.onEvent({ type: 'failed', operation: 'removing damage', error }))
+      .finally(() => this.#damaged.delete(digest))
+    this.#damaged.set(digest, removing)
+    return removing
+  }
+
   /** Closes everything that is open. */
   async stop(): Promise<void> {
     this.#stopping.abort(new StoreError('closed', 'the cache is stopped'))
-    await this.#evicting
-    await Promise.allSettled(this.#running) // each has a caller who gets its failure
+    await this.#space.stop()
+    await Promise.allSettled([...this.#running, ...this.#damaged.values()]) // each has a caller who gets its failure
     const closed = await Promise.allSettled([...this.#open].map((each) => each.close()))
     for (const each of closed) if (each.status === 'rejected') throw each.reason
   }
 
-  /** Undefined when the file or the hashes are not what the row says. */
-  async #openBlob(descriptor: Descriptor): Promise<FileBlob | undefined> {
-    const { directory, index } = this.#components
-    const { digest, size } = descriptor
-    const hashes = await index.hashes.get(digest)
-    if (hashes?.length !== new ChunkLayout(size).count * chunkHashBytes) return undefined
-    const file = await openWhole(directory.blob(digest), descriptor)
-    if (file === undefined) return undefined
-    const blob = new FileBlob({ descriptor, file, hashes, onClosed: () => this.#open.delete(blob) })
+  #isInUse(digest: Digest): boolean {
+    return this.#readers.has(digest) || this.#owned.has(digest)
+  }
+
+  #touch(digest: Digest): void {
+    this.#components.lastUse.touch(digest)
+    this.#components.residents.touch(digest, this.#components.now())
+  }
+
+  /** Undefined when the file or the rows are not what they should be. */
+  async #openBlob(digest: Digest, endUse: () => void): Promise<FileBlob | undefined> {
+    const descriptor = this.#components.residents.get(digest)
+    if (descriptor === undefined) return undefined
+    const opened = await this.#files.open(descriptor)
+    if (opened === undefined) return undefined
+    const blob = new FileBlob({
+      ...opened,
+      descriptor,
+      onDamaged: (reason) => void this.reportDamaged(digest, reason),
+      onClosed: () => {
+        this.#open.delete(blob)
+        endUse()
+      },
+    })
     this.#open.add(blob)
     return blob
   }
 
-  /** Someone changed the file, or a row is damaged: what still has its digest is kept, the rest removed. */
-  async #repair(digest: Digest, options: AbortOptions | undefined): Promise<FileBlob | undefined> {
-    return this.#files.run(digest, async () => {
-      const row = await this.#components.index.blobs.get(digest)
-      if (row === undefined) return undefined
-      const descriptor = { digest, ...row }
-      const opened = await this.#openBlob(descriptor)
+  /** Someone changed the file, or a row is damaged: what still has its digest is kept. */
+  async #repair(
+    digest: Digest,
+    endUse: () => void,
+    options: AbortOptions | undefined,
+  ): Promise<FileBlob | undefined> {
+    return this.#changes.run(digest, async () => {
+      const descriptor = this.#components.residents.get(digest)
+      if (descriptor === undefined) return undefined
+      const opened = await this.#openBlob(digest, endUse)
       if (opened !== undefined) return opened
-      const hashes = await adoptBlob(this.#components, descriptor, this.#signal(options))
-      if (hashes !== undefined) return this.#openBlob(descriptor)
-      this.#removed(digest)
+      const { directory } = this.#components
+      if ((await directory.blobSize(digest)) === descriptor.size) {
+        const proof = await this.#files.adopt(descriptor, this.#signal(options))
+        if (proof !== undefined) return this.#openBlob(digest, endUse)
+      }
+      this.#components.onEvent({ type: 'damaged', digest, reason: 'its file is gone, or another' })
+      await this.#reopen(descriptor)
       return undefined
     })
   }
 
+  async #reopen(descriptor: Descriptor): Promise<void> {
+    const { residents, now } = this.#components
+    const { digest, size } = descriptor
+    if (residents.get(digest) === undefined) return
+    if (this.#owned.has(digest)) await this.#files.remove(digest)
+    else if (await this.#files.reopen(descriptor)) {
+      residents.setPartial(digest, { written: size, promised: 0, lastUsedAt: now() })
+    }
+    this.#forget(digest)
+  }
+
   async #openPartial(descriptor: Descriptor, signal: AbortSignal): Promise<FilePartial> {
-    const { digest } = descriptor
+    const { residents, now } = this.#components
+    const { digest, size } = descriptor
     let published = false
     const partial = await openFilePartial({
       ...this.#components,
       descriptor,
       signal,
       syncSlot: this.#syncSlot,
-      publish: async (hashes) => {
-        await this.#files.run(digest, () => this.#publish(descriptor, hashes))
+      publish: async (proof) => {
+        await this.#changes.run(digest, () => this.#publish(descriptor, proof))
         published = true
         this.#owned.delete(digest)
-        this.#components.lastUse.touch(digest)
-        this.#keepWithinQuota()
+        this.#space.enforce()
       },
+      onWritten: (bytes) => residents.partialGrew(digest, bytes),
+      onFailed: (error) => this.#notice.failed(descriptor, error),
+      makeRoom: (bytes) => this.#space.relieve(bytes),
       onClosed: () => {
         this.#open.delete(partial)
-        if (!published) this.#owned.delete(digest) // else it may be another's by now
+        if (published) return // it may be another's by now
+        residents.leavePartial(digest, now())
+        this.#owned.delete(digest)
       },
     })
+    const { held, layout } = partial
+    const written = Math.min(size, held.size * layout.chunkLength)
+    residents.setPartial(digest, { written, promised: size - written, lastUsedAt: now() })
     this.#open.add(partial)
     return partial
   }
 
-  async #publish(descriptor: Descriptor, hashes: Uint8Array): Promise<void> {
-    const { directory, index } = this.#components
-    const { digest } = descriptor
-    const [from, to] = [directory.partial(digest), directory.blob(digest)]
-    try {
-      await rename(from, to)
-      try {
-        await directory.syncBlobNames(digestAlgorithm(digest))
-        await index.publish(descriptor, hashes)
-      } catch (error) {
-        // The owner can try again. Should this fail too, the next start finds the file and adopts it.
-        await Promise.allSettled([rename(to, from)])
-        throw error
-      }
-    } catch (cause) {
-      throw storeError(`completing blob ${digest}`, cause, 'not-writable')
-    }
+  async #publish(descriptor: Descriptor, proof: BlobProof): Promise<void> {
+    const { residents, lastUse, now } = this.#components
+    await this.#files.publish(descriptor, proof)
+    residents.removePartial(descriptor.digest)
+    residents.addBlob(descriptor, now())
+    lastUse.touch(descriptor.digest)
+    this.#notice.worked()
   }
 
-  /** In the background, one after the other; what fails is tried again after the next blob. */
-  #keepWithinQuota(): void {
-    const { quotaBytes } = this.#components
-    if (quotaBytes !== undefined)
-      this.#evicting = Promise.allSettled([this.#evicting, this.#evict(quotaBytes)])
-  }
-
-  async #evict(quotaBytes: number): Promise<void> {
-    const open = new Set([...this.#open].map(({ descriptor }) => descriptor.digest))
-    const blobs: EvictionCandidate[] = (await this.#byUse()).map(({ descriptor, lastUsedAt }) => {
-      const { digest, size } = descriptor
-      return { digest, size, lastUsedAt, isOpen: open.has(digest) }
+  async #evict({ digest, kind }: EvictionCandidate): Promise<boolean> {
+    return this.#changes.run(digest, async () => {
+      if (this.#isInUse(digest)) return false
+      if (kind === 'blob') return this.#removeBlob(digest)
+      await this.#files.removePartial(digest)
+      this.#components.residents.removePartial(digest)
+      return true
     })
-    for (const digest of chooseEvictions(blobs, quotaBytes)) await this.delete(digest)
   }
 
-  /** The complete blobs, those first that were not used for longest. */
-  async #byUse(options?: AbortOptions): Promise<BlobUse[]> {
-    const { index, lastUse } = this.#components
-    const blobs: BlobUse[] = []
-    for await (const descriptor of index.listBlobs()) {
-      options?.signal?.throwIfAborted()
-      blobs.push({ descriptor, lastUsedAt: await lastUse.get(descriptor.digest) })
-    }
-    return blobs.sort((a, b) => (a.lastUsedAt ?? 0) - (b.lastUsedAt ?? 0))
+  async #removeBlob(digest: Digest): Promise<boolean> {
+    await this.#files.remove(digest)
+    return this.#forget(digest)
   }
 
-  #removed(digest: Digest): void {
+  /** It is no longer there: whoever wants to know hears of it. */
+  #forget(digest: Digest): boolean {
+    const { residents, lastUse } = this.#components
+    lastUse.forget(digest)
+    if (!residents.removeBlob(digest)) return false
     for (const listener of this.#removedListeners) listener(digest)
+    return true
   }
 
   async #run<T>(options: AbortOptions | undefined, task: () => Promise<T>): Promise<T> {
@@ -245,22 +338,5 @@ export class FileBlobStore implements BlobStore {
   #signal(options: AbortOptions | undefined): AbortSignal {
     const own = this.#stopping.signal
     return options?.signal === undefined ? own : AbortSignal.any([own, options.signal])
-  }
-}
-
-/** Undefined when there is no file, or none of the blob's size. */
-async function openWhole(path: string, { digest, size }: Descriptor): Promise<BlobFile | undefined> {
-  try {
-    const file = new BlobFile(await open(path, 'r'), `blob ${digest}`)
-    let isWhole = false
-    try {
-      isWhole = await file.hasSize(size)
-    } finally {
-      if (!isWhole) await file.close()
-    }
-    return isWhole ? file : undefined
-  } catch (cause) {
-    if (errorCode(cause) === 'ENOENT') return undefined
-    throw storeError(`opening blob ${digest}`, cause, 'unreadable')
   }
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, lstat, mkdir, open, opendir, rm, stat } from 'node:fs/promises'
+import { access, lstat, mkdir, opendir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import {
   type Digest,
@@ -9,9 +9,13 @@ import {
   isDigest,
   parseDigest,
 } from '@shoal/content'
+import { type FileLayer, nodeFiles } from './file-layer.ts'
 import { errorCode, storeError } from './store-errors.ts'
 
 const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512']
+
+/** The unit of `st_blocks`, whatever the file system's own is. */
+const statBlockBytes = 512
 
 type Kind = 'blobs' | 'partial'
 
@@ -19,14 +23,20 @@ type Kind = 'blobs' | 'partial'
 export interface DigestFile {
   readonly digest: Digest
   readonly size: number | undefined
+  /** Bytes that it takes: less than its size where it has holes. */
+  readonly diskBytes: number
+  /** When it was last written, in milliseconds since the epoch. */
+  readonly modifiedAt: number
 }
 
 /** Where things are: the index, complete blobs (laid out as in an OCI image layout) and partial ones. */
 export class DataDirectory {
   readonly path: string
+  readonly files: FileLayer
 
-  private constructor(path: string) {
+  private constructor(path: string, files: FileLayer) {
     this.path = path
+    this.files = files
   }
 
   /**
@@ -34,8 +44,8 @@ export class DataDirectory {
    *
    * @throws StoreError `not-writable`, `disk-full`
    */
-  static async prepare(path: string): Promise<DataDirectory> {
-    const directory = new DataDirectory(resolve(path))
+  static async prepare(path: string, files: FileLayer = nodeFiles): Promise<DataDirectory> {
+    const directory = new DataDirectory(resolve(path), files)
     try {
       for (const each of directory.#directories()) {
         await makeDirectory(each)
@@ -71,7 +81,7 @@ export class DataDirectory {
 
   /** Size of a complete blob's file, or undefined when there is no regular file. */
   async blobSize(digest: Digest): Promise<number | undefined> {
-    return regularFileSize(this.blob(digest))
+    return (await lookAt(this.blob(digest)))?.size
   }
 
   async removeBlob(digest: Digest): Promise<void> {
@@ -84,17 +94,22 @@ export class DataDirectory {
 
   /** Makes the names of an algorithm's complete blobs survive a power loss. */
   async syncBlobNames(algorithm: DigestAlgorithm): Promise<void> {
-    const handle = await open(join(this.path, 'blobs', algorithm), 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await this.files.syncDirectory(join(this.path, 'blobs', algorithm))
+  }
+
+  /** Makes a blob that was filled a complete one, or takes that back. */
+  async finishPartial(digest: Digest): Promise<void> {
+    await this.files.rename(this.partial(digest), this.blob(digest))
+  }
+
+  /** A complete blob that needs filling again. */
+  async reopenBlob(digest: Digest): Promise<void> {
+    await this.files.rename(this.blob(digest), this.partial(digest))
   }
 
   async #remove(path: string): Promise<void> {
     try {
-      await rm(path, { recursive: true, force: true })
+      await this.files.remove(path)
     } catch (cause) {
       throw storeError(`removing ${path}`, cause, 'not-writable')
     }
@@ -111,7 +126,9 @@ export class DataDirectory {
       const parent = join(this.path, kind, algorithm)
       for await (const entry of await opendir(parent)) {
         const digest = `${algorithm}:${entry.name}`
-        if (isDigest(digest)) yield { digest, size: await regularFileSize(join(parent, entry.name)) }
+        if (!isDigest(digest)) continue
+        const found = await lookAt(join(parent, entry.name))
+        if (found !== undefined) yield { digest, ...found }
       }
     }
   }
@@ -136,10 +153,12 @@ export class DataDirectory {
   }
 }
 
-async function regularFileSize(path: string): Promise<number | undefined> {
+/** Undefined when there is nothing. */
+async function lookAt(path: string): Promise<Omit<DigestFile, 'digest'> | undefined> {
   try {
     const stats = await lstat(path)
-    return stats.isFile() ? stats.size : undefined
+    const size = stats.isFile() ? stats.size : undefined
+    return { size, diskBytes: stats.blocks * statBlockBytes, modifiedAt: Math.floor(stats.mtimeMs) }
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined
     throw storeError(`looking at ${path}`, error, 'unreadable')

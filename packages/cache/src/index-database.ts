@@ -1,12 +1,16 @@
 import { statfs } from 'node:fs/promises'
 import { StoreError } from '@shoal/content'
+import type { AbstractLevel } from 'abstract-level'
 import { Level } from 'level'
+import { MemoryLevel } from 'memory-level'
 import { storeError } from './store-errors.ts'
 
 /** One change of the index. {@link Table} makes them, {@link IndexDatabase.commit} applies them. */
 export type Operation =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: string }
+
+type Database = AbstractLevel<string | Buffer | Uint8Array, string, Uint8Array>
 
 interface Batch {
   readonly operations: Operation[]
@@ -22,7 +26,9 @@ const minFreeBytes = 16 * 1024 * 1024
  * a mark costs no write of its own), and a write that failed does no lasting harm.
  */
 export class IndexDatabase {
-  readonly #db: Level<string, Uint8Array>
+  readonly #db: Database
+  /** Undefined for one in memory. */
+  readonly #path: string | undefined
   /** Fulfilled while reads may go ahead; replaced while the database reopens. */
   #ready: Promise<void> = Promise.resolve()
   #next: Batch | undefined
@@ -30,15 +36,22 @@ export class IndexDatabase {
   #failed = false
   #closed: Promise<void> | undefined
 
-  private constructor(db: Level<string, Uint8Array>) {
+  private constructor(db: Database, path: string | undefined) {
     this.#db = db
+    this.#path = path
   }
 
   /** @throws what LevelDB says, its code unwrapped: LEVEL_LOCKED, LEVEL_CORRUPTION, LEVEL_IO_ERROR */
   static async open(path: string): Promise<IndexDatabase> {
     const db = new Level<string, Uint8Array>(path, { valueEncoding: 'view' })
     await openLevel(db)
-    return new IndexDatabase(db)
+    return new IndexDatabase(db, path)
+  }
+
+  static async inMemory(): Promise<IndexDatabase> {
+    const db = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view', storeEncoding: 'view' })
+    await openLevel(db)
+    return new IndexDatabase(db, undefined)
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
@@ -104,7 +117,8 @@ export class IndexDatabase {
   async #write({ operations, sync }: Batch): Promise<void> {
     try {
       if (this.#failed) await this.#reopen()
-      await this.#db.batch(operations, { sync })
+      const options = { sync, valueEncoding: 'view' }
+      await this.#db.batch(operations, options)
     } catch (cause) {
       this.#failed = true
       throw await this.#writeError(cause)
@@ -132,7 +146,7 @@ export class IndexDatabase {
       return await read()
     } catch (cause) {
       if (this.#closed !== undefined) throw closedError()
-      throw storeError(`reading the index ${this.#db.location}`, cause, 'unreadable')
+      throw storeError(`reading the index ${this.#path}`, cause, 'unreadable')
     }
   }
 
@@ -140,24 +154,25 @@ export class IndexDatabase {
   async #writeError(cause: unknown): Promise<StoreError> {
     if (cause instanceof StoreError) return cause
     if ((await this.#freeBytes()) < minFreeBytes) return this.#diskFull(cause)
-    return storeError(`writing the index ${this.#db.location}`, cause, 'not-writable')
+    return storeError(`writing the index ${this.#path}`, cause, 'not-writable')
   }
 
   #diskFull(cause?: unknown): StoreError {
     return new StoreError(
       'disk-full',
-      `writing the index ${this.#db.location} failed: less than ${minFreeBytes} bytes are free; free some space on its file system`,
+      `writing the index ${this.#path} failed: less than ${minFreeBytes} bytes are free; free some space on its file system`,
       { cause },
     )
   }
 
   async #freeBytes(): Promise<number> {
-    const { bavail, bsize } = await statfs(this.#db.location)
+    if (this.#path === undefined) return Number.POSITIVE_INFINITY
+    const { bavail, bsize } = await statfs(this.#path)
     return bavail * bsize
   }
 }
 
-async function openLevel(db: Level<string, Uint8Array>): Promise<void> {
+async function openLevel(db: Database): Promise<void> {
   try {
     await db.open()
   } catch (error) {

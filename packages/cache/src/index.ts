@@ -30,4 +30,10 @@
  *
  * @packageDocumentation
  */
+export type { CacheEvent, CacheListener } from './cache-events.ts'
+export type { CachedImage, Freed, ImageCatalog } from './image-catalog.ts'
 export { type Cache, type CacheInit, type CacheRecovery, openCache } from './open-cache.ts'
+export { openDetachedCache } from './open-detached-cache.ts'
+export type { SpaceAmount } from './space-amount.ts'
+export { type BlobToStore, storeBlob } from './store-blob.ts'
+export type { VerifiedBlob } from './verify.ts'

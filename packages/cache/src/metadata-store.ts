@@ -4,13 +4,15 @@ import type { CacheIndex } from './cache-index.ts'
 /** Tags and descriptors as rows of the index. A damaged row counts as absent. */
 export class LevelMetadataStore implements MetadataStore {
   readonly #index: CacheIndex
+  readonly #now: () => number
 
-  constructor(index: CacheIndex) {
+  constructor(index: CacheIndex, now: () => number) {
     this.#index = index
+    this.#now = now
   }
 
   getTag(repository: Repository, tag: string): Promise<TagRecord | undefined> {
-    return this.#index.tags.get(tagKey(repository, tag))
+    return this.#index.tags.get(tagOf(repository, tag))
   }
 
   async putTag(
@@ -20,7 +22,7 @@ export class LevelMetadataStore implements MetadataStore {
   ): Promise<void> {
     const { digest, size, mediaType } = descriptor
     const record = { descriptor: { digest, size, mediaType }, resolvedAt, isPublic }
-    await this.#index.commit([this.#index.tags.put(tagKey(repository, tag), record)])
+    await this.#index.commit([this.#index.tags.put(tagOf(repository, tag), record)])
   }
 
   async getDescriptor(digest: Digest): Promise<Descriptor | undefined> {
@@ -34,9 +36,15 @@ export class LevelMetadataStore implements MetadataStore {
     )
     if (rows.length > 0) await this.#index.commit(rows)
   }
+
+  async nameManifest({ registry, name }: Repository, digest: Digest): Promise<void> {
+    const key = `${digest}/${registry}/${name}`
+    if ((await this.#index.names.get(key)) !== undefined) return
+    await this.#index.commit([this.#index.names.put(key, this.#now())])
+  }
 }
 
 /** JSON, because no two lists of strings have the same text, whatever characters are in them. */
-function tagKey({ registry, name }: Repository, tag: string): string {
+export function tagOf({ registry, name }: Repository, tag: string): string {
   return JSON.stringify([registry, name, tag])
 }

@@ -1,18 +1,34 @@
 import { rm } from 'node:fs/promises'
-import { type BlobStore, type MetadataStore, StoreError } from '@shoal/content'
+import {
+  type AbortOptions,
+  type BlobStore,
+  type Digest,
+  type MetadataStore,
+  StoreError,
+} from '@shoal/content'
 import { FileBlobStore } from './blob-store.ts'
+import type { CacheListener } from './cache-events.ts'
 import { CacheIndex } from './cache-index.ts'
 import { DataDirectory } from './data-directory.ts'
+import { type FileLayer, nodeFiles } from './file-layer.ts'
+import { ImageCatalog } from './image-catalog.ts'
 import { LastUse } from './last-use.ts'
+import { loadResidents } from './load-residents.ts'
 import { LevelMetadataStore } from './metadata-store.ts'
 import { type Recovery, recover } from './recover.ts'
+import type { SpaceAmount } from './space-amount.ts'
+import { type BlobToStore, storeBlob } from './store-blob.ts'
 import { errorCode } from './store-errors.ts'
+import { type VerifiedBlob, verifyBlobs } from './verify.ts'
 
 export interface CacheInit {
   /** Created if it does not exist. Belongs to one process at a time. */
   readonly dataDir: string
-  /** Bytes that complete blobs may take together; the least recently used give way. @default unlimited */
-  readonly quotaBytes?: number | undefined
+  /** What blobs, complete and partial, may take together; the least recently used give way. @default unlimited */
+  readonly quota?: SpaceAmount | undefined
+  /** What the file system of the data directory keeps free; blobs give way for it. @default none */
+  readonly minFree?: SpaceAmount | undefined
+  readonly onEvent?: CacheListener | undefined
   /** Milliseconds since the epoch. @default Date.now */
   readonly now?: () => number
   /** Gives up the opening, which takes long only when many blobs must be hashed again. */
@@ -22,7 +38,20 @@ export interface CacheInit {
 export interface Cache {
   readonly blobs: BlobStore
   readonly metadata: MetadataStore
+  readonly images: ImageCatalog
   readonly recovery: CacheRecovery
+  /** What blobs take on the disk, in bytes: complete ones and what is there of others. */
+  usedBytes(): number
+  /**
+   * Stores a blob that did not come by a pull, as {@link storeBlob} does, and tells those who listen with
+   * {@link BlobStore.onAdded}.
+   */
+  import(blob: BlobToStore, options?: AbortOptions): Promise<void>
+  /**
+   * Reads complete blobs, all without `digests`, and compares each with its digest. What is damaged is taken out of
+   * use, to be fetched again.
+   */
+  verify(options?: AbortOptions & { readonly digests?: Iterable<Digest> }): AsyncIterable<VerifiedBlob>
   /** Closes every blob that is still open, then the index. */
   stop(): Promise<void>
 }
@@ -44,16 +73,26 @@ interface Opened {
 /**
  * Opens the content store.
  *
- * @throws StoreError `not-writable` for a directory that can't be written, is in use by another process or
- *   was written by a newer Shoal; `disk-full`; `unreadable`
+ * @throws StoreError `not-writable` for a directory that can't be written or was written by a newer Shoal; `in-use`
+ *   for another process's; `disk-full`; `unreadable`
  */
 export async function openCache(init: CacheInit): Promise<Cache> {
-  const { now = Date.now, signal } = init
+  return openCacheOn(nodeFiles, init)
+}
+
+/** {@link openCache} on a file layer of one's own: for tests. */
+export async function openCacheOn(files: FileLayer, init: CacheInit): Promise<Cache> {
+  const { now = Date.now, onEvent = () => undefined, signal, quota, minFree } = init
   signal?.throwIfAborted()
-  const directory = await DataDirectory.prepare(init.dataDir)
+  const directory = await DataDirectory.prepare(init.dataDir, files)
   const { index, recovery } = await openOrRebuild(directory, signal)
+  const residents = await loadResidents({ directory, index })
   const lastUse = new LastUse(index, now)
-  const blobs = new FileBlobStore({ directory, index, lastUse, quotaBytes: init.quotaBytes })
+  const images = new ImageCatalog({ index, residents, now, remove: (digests) => blobs.removeUnused(digests) })
+  const pinned = () => images.pinned()
+  const components = { directory, index, residents, lastUse, quota, minFree, pinned, now, onEvent }
+  const blobs = new FileBlobStore(components)
+  blobs.start()
   let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     try {
@@ -65,8 +104,15 @@ export async function openCache(init: CacheInit): Promise<Cache> {
   }
   return {
     blobs,
-    metadata: new LevelMetadataStore(index),
+    metadata: new LevelMetadataStore(index, now),
+    images,
     recovery,
+    usedBytes: () => residents.ownBytes,
+    async import(blob, options) {
+      await storeBlob(blobs, blob, options)
+      blobs.tellAdded(blob.descriptor.digest)
+    },
+    verify: (options) => verifyBlobs(blobs, options),
     stop() {
       stopped ??= stop()
       return stopped
@@ -121,13 +167,23 @@ function indexError(directory: DataDirectory, cause: unknown): unknown {
   const code = errorCode(cause)
   if (code === 'LEVEL_LOCKED') {
     return new StoreError(
-      'not-writable',
+      'in-use',
       `data directory ${directory.path} is in use by another process: stop it, or choose another data directory`,
       { cause },
     )
   }
   if (!code?.startsWith('LEVEL_')) return cause
   const why = cause instanceof Error ? cause.message : code
+  // LevelDB gives the system's reason as text only.
+  if (/no space left|quota exceeded/i.test(why)) {
+    return new StoreError(
+      'disk-full',
+      `opening the index ${directory.index} failed: ${why}; free some space`,
+      {
+        cause,
+      },
+    )
+  }
   return new StoreError(
     'unreadable',
     `opening the index ${directory.index} failed: ${why}; if that does not pass, delete that directory, and it is made anew from the blobs`,
@@ -135,7 +191,14 @@ function indexError(directory: DataDirectory, cause: unknown): unknown {
   )
 }
 
+/**
+ * The index is damaged, and not only out of reach. Files of it that are missing or too short LevelDB reports as
+ * errors of the system: by text, as it has no other way.
+ */
 function isCorruption(error: unknown): boolean {
   const cause = error instanceof StoreError ? error.cause : error
-  return errorCode(cause) === 'LEVEL_CORRUPTION'
+  const code = errorCode(cause)
+  if (code === 'LEVEL_CORRUPTION') return true
+  const text = cause instanceof Error ? cause.message : ''
+  return code === 'LEVEL_IO_ERROR' && /No such file or directory|Invalid argument/.test(text)
 }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { ChunkLayout, type Descriptor } from '@shoal/content'
 import { BlobFile } from './blob-file.ts'
 import type { CacheIndex } from './cache-index.ts'
@@ -24,7 +23,7 @@ export async function openFilePartial({ directory, signal, ...init }: OpenPartia
     await index.removePartial(digest)
     await directory.removePartial(digest)
   }
-  const file = await openSparse(directory.partial(digest), descriptor)
+  const file = await openSparse(directory, descriptor)
   try {
     await index.commit([index.partials.put(digest, { size, mediaType })])
     const partial = new FilePartial({ ...init, file })
@@ -37,10 +36,11 @@ export async function openFilePartial({ directory, signal, ...init }: OpenPartia
 }
 
 /** Full size at once, so that any chunk has its place; a file system gives blocks to what is written only. */
-async function openSparse(path: string, { digest, size }: Descriptor): Promise<BlobFile> {
+async function openSparse(directory: DataDirectory, { digest, size }: Descriptor): Promise<BlobFile> {
   const doing = `creating the file of partial blob ${digest}`
   try {
-    const handle = await open(path, constants.O_RDWR | constants.O_CREAT)
+    const flags = constants.O_RDWR | constants.O_CREAT
+    const handle = await directory.files.open(directory.partial(digest), flags)
     try {
       await handle.truncate(size)
     } catch (error) {

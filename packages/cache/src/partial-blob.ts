@@ -12,7 +12,8 @@ import {
   StoreError,
 } from '@shoal/content'
 import { assertRange, type BlobFile } from './blob-file.ts'
-import { type CacheIndex, chunkHashBytes } from './cache-index.ts'
+import { BlockSums } from './block-sums.ts'
+import { type BlobProof, type CacheIndex, chunkHashBytes } from './cache-index.ts'
 import { Mutex } from './mutex.ts'
 import { PrefixHash } from './prefix-hash.ts'
 import { type SyncSlot, WriteBehind } from './write-behind.ts'
@@ -24,7 +25,13 @@ export interface FilePartialInit {
   readonly index: CacheIndex
   readonly syncSlot: SyncSlot
   /** Puts the file in its final place and says so in the index. The whole is verified and on the disk. */
-  readonly publish: (hashes: Uint8Array) => Promise<void>
+  readonly publish: (proof: BlobProof) => Promise<void>
+  /** A chunk of so many bytes is on its way to the disk. */
+  readonly onWritten: (bytes: number) => void
+  /** The disk is full: whether there is room for so many bytes now. */
+  readonly makeRoom: (bytes: number) => Promise<boolean>
+  /** A write or the completion failed for the store's sake. */
+  readonly onFailed: (error: StoreError) => void
   /** The file is closed. */
   readonly onClosed: () => void
 }
@@ -36,6 +43,7 @@ export class FilePartial implements PartialBlob {
   readonly #init: FilePartialInit
   readonly #held: ChunkSet
   readonly #hashes: Uint8Array
+  readonly #sums: BlockSums
   readonly #prefix: PrefixHash
   readonly #writeBehind: WriteBehind
   /** Chunks being written. */
@@ -55,6 +63,7 @@ export class FilePartial implements PartialBlob {
     this.layout = new ChunkLayout(descriptor.size)
     this.#held = new ChunkSet(this.layout.count)
     this.#hashes = new Uint8Array(this.layout.count * chunkHashBytes)
+    this.#sums = BlockSums.empty(descriptor.size)
     const algorithm = digestAlgorithm(descriptor.digest)
     this.#prefix = new PrefixHash({ algorithm, layout: this.layout, held: this.#held, file })
     this.#writeBehind = new WriteBehind(file, init.syncSlot)
@@ -66,9 +75,7 @@ export class FilePartial implements PartialBlob {
 
   /** Takes over a chunk that an earlier owner marked and that was read again: its bytes have this hash. */
   resume(index: number, bytes: Uint8Array, hash: Uint8Array): void {
-    this.#held.add(index)
-    this.#hashes.set(hash, index * chunkHashBytes)
-    this.#prefix.offer(index, bytes)
+    this.#hold(index, bytes, hash)
   }
 
   hashOf(index: number): Uint8Array | undefined {
@@ -96,7 +103,7 @@ export class FilePartial implements PartialBlob {
       if (other === undefined) break
       await Promise.allSettled([other]) // its caller gets its failure; then it is up to these bytes
     }
-    const writing = this.#write(index, bytes, hash)
+    const writing = this.#reporting(() => this.#write(index, bytes, hash))
     this.#writes.set(index, writing)
     try {
       await writing
@@ -128,8 +135,10 @@ export class FilePartial implements PartialBlob {
       this.#assertHeld({ start: 0, end: this.layout.size })
       const actual = await this.#prefix.finish(anySignal(this.#closing.signal, options?.signal))
       if (actual !== this.descriptor.digest) throw new DigestMismatchError(this.descriptor.digest, actual)
-      await this.#writeBehind.finish()
-      await this.#init.publish(this.#hashes)
+      await this.#reporting(async () => {
+        await this.#writeBehind.finish()
+        await this.#init.publish({ hashes: this.#hashes, sums: this.#sums })
+      })
       this.#published = true
     })
   }
@@ -158,12 +167,37 @@ export class FilePartial implements PartialBlob {
   }
 
   async #write(index: number, bytes: Uint8Array, hash: Uint8Array): Promise<void> {
+    try {
+      await this.#store(index, bytes, hash)
+    } catch (error) {
+      const isFull = error instanceof StoreError && error.fault === 'disk-full'
+      if (!isFull || !(await this.#init.makeRoom(bytes.length))) throw error
+      await this.#store(index, bytes, hash)
+    }
+    this.#hold(index, bytes, hash)
+  }
+
+  async #reporting(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (error instanceof StoreError) this.#init.onFailed(error)
+      throw error
+    }
+  }
+
+  async #store(index: number, bytes: Uint8Array, hash: Uint8Array): Promise<void> {
     const { file, index: rows } = this.#init
     await file.writeAt(bytes, this.layout.rangeOf(index).start)
+    this.#init.onWritten(bytes.length)
     this.#writeBehind.wrote(bytes.length)
     await rows.commit([rows.mark(this.descriptor.digest, index, hash)])
+  }
+
+  #hold(index: number, bytes: Uint8Array, hash: Uint8Array): void {
     this.#held.add(index)
     this.#hashes.set(hash, index * chunkHashBytes)
+    this.#sums.set(this.layout.rangeOf(index).start, bytes)
     this.#prefix.offer(index, bytes)
   }
 

@@ -3,6 +3,7 @@ import { adoptBlob } from './adopt-blob.ts'
 import type { CacheIndex } from './cache-index.ts'
 import type { DataDirectory } from './data-directory.ts'
 import type { Operation } from './index-database.ts'
+import { unknownMediaType } from './manifest-references.ts'
 
 /** What {@link recover} found, for the log. */
 export interface Recovery {
@@ -17,9 +18,6 @@ interface RecoverInit {
   readonly index: CacheIndex
   readonly signal?: AbortSignal | undefined
 }
-
-/** A blob whose type no row tells. Served as it is to clients, who know the type from their manifest. */
-const unknownMediaType = 'application/octet-stream'
 
 /**
  * Makes index and files agree again after a crash, a power loss or a person with `rm`. Files are believed
@@ -99,7 +97,7 @@ async function dropOrphans({ index }: RecoverInit): Promise<void> {
     if (!partials.has(key.slice(0, key.indexOf('/')))) orphans.push(index.chunks.del(key))
   }
   const blobs = await collect(index.blobs.keys())
-  for (const table of [index.hashes, index.uses]) {
+  for (const table of [index.hashes, index.sums, index.uses]) {
     for await (const key of table.keys()) if (!blobs.has(key)) orphans.push(table.del(key))
   }
   if (orphans.length > 0) await index.commit(orphans)

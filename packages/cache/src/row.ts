@@ -10,6 +10,14 @@ export interface RowCodec<V> {
 /** What the index keeps of a blob, under its digest. */
 export type BlobRow = Omit<Descriptor, 'digest'>
 
+/** What a manifest refers to. */
+export interface ManifestReferences {
+  /** Manifests of an index, with their platform as `os/architecture[/variant]`. */
+  readonly manifests: readonly (Descriptor & { readonly platform?: string })[]
+  /** Config and layers. */
+  readonly blobs: readonly Descriptor[]
+}
+
 /** LevelDB does not check the checksums of its tables when it reads, so each row brings its own. */
 const checksumBytes = 4
 
@@ -42,6 +50,24 @@ export const tagRow = jsonRow<TagRecord>((value) => {
   // A row without the word is from before there was one: then nobody said that it is public.
   return descriptor && { descriptor, resolvedAt: value.resolvedAt, isPublic: value.isPublic === true }
 })
+
+export const manifestRow = jsonRow<ManifestReferences>((value) => {
+  if (!isObject(value)) return undefined
+  const manifests = parseAll(value.manifests, (entry) => {
+    const descriptor = parseDescriptor(entry)
+    const platform = isObject(entry) && typeof entry.platform === 'string' ? { platform: entry.platform } : {}
+    return descriptor && { ...descriptor, ...platform }
+  })
+  const blobs = parseAll(value.blobs, parseDescriptor)
+  return manifests && blobs && { manifests, blobs }
+})
+
+/** All of a list, or undefined. */
+function parseAll<V>(list: unknown, parse: (entry: unknown) => V | undefined): V[] | undefined {
+  if (!Array.isArray(list)) return undefined
+  const parsed = list.map(parse)
+  return parsed.every((entry) => entry !== undefined) ? parsed : undefined
+}
 
 function parseDescriptor(value: unknown): Descriptor | undefined {
   if (!isObject(value) || typeof value.digest !== 'string' || !isDigest(value.digest)) return undefined

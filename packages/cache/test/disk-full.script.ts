@@ -7,7 +7,7 @@ import { deepStrictEqual, fail, ok, rejects, strictEqual } from 'node:assert'
 import { rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreError } from '@shoal/content'
-import { openCache } from '../dist/index.js'
+import { type CacheEvent, openCache } from '../dist/index.js'
 import { IndexDatabase } from '../dist/index-database.js'
 import { chunkLength, fill, load, makeBlob, store } from './fixture.ts'
 
@@ -37,6 +37,7 @@ const scenarios: Record<string, () => Promise<void>> = {
     const kept = makeBlob(chunkLength, 'kept')
     const cache = await openCache({ dataDir })
     await store(cache, kept)
+    const read = await cache.blobs.open(kept.descriptor.digest) // so that it can't give way
     const partial = await cache.blobs.openPartial(blob.descriptor)
     await fill(partial, blob, [0, 1])
     await fillDisk(10 * chunkLength)
@@ -47,6 +48,7 @@ const scenarios: Record<string, () => Promise<void>> = {
       deepStrictEqual(Buffer.from(await partial.readAt(blob.layout.rangeOf(index))), blob.chunk(index))
     }
     deepStrictEqual(await load(cache, kept), kept.bytes)
+    await read?.close()
     await cache.blobs.delete(kept.descriptor.digest)
     strictEqual(await cache.blobs.has(kept.descriptor.digest), false)
     await rm(ballast)
@@ -57,6 +59,43 @@ const scenarios: Record<string, () => Promise<void>> = {
     deepStrictEqual(reopened.recovery, { adopted: [], removed: [], indexRebuilt: false })
     deepStrictEqual(await load(reopened, blob), blob.bytes)
     await reopened.stop()
+  },
+
+  'room-made': async () => {
+    const blob = makeBlob(40 * chunkLength)
+    const old = makeBlob(64 * chunkLength, 'old')
+    const events: string[] = []
+    const cache = await openCache({ dataDir, onEvent: ({ type }) => events.push(type) })
+    await store(cache, old)
+    await fillDisk(20 * chunkLength)
+    await store(cache, blob)
+    ok(
+      events.every((type) => type === 'evicted'),
+      events.join(),
+    )
+    strictEqual(await cache.blobs.has(old.descriptor.digest), false)
+    ok((await load(cache, blob))?.equals(blob.bytes))
+    await cache.stop()
+  },
+
+  'told-once': async () => {
+    const events: CacheEvent[] = []
+    const cache = await openCache({
+      dataDir,
+      onEvent: (event) => events.push(event),
+      minFree: { percent: 50 },
+    })
+    await fillDisk(16 * chunkLength)
+    for (const seed of ['a', 'b', 'c']) {
+      await rejects(cache.blobs.openPartial(makeBlob(chunkLength, seed).descriptor), isDiskFull)
+    }
+    await rm(ballast)
+    await store(cache, makeBlob(chunkLength, 'd'))
+    deepStrictEqual(
+      events.map(({ type }) => type),
+      ['not-storing', 'storing-again'],
+    )
+    await cache.stop()
   },
 
   'completion-full': async () => {

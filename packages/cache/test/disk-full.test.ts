@@ -32,6 +32,8 @@ test('a file system that can not hold a file of this size is full for it, and fo
 if (canMount) {
   for (const [scenario, title] of [
     ['blobs-full', 'a full disk fails the write, harms nothing, and writing works again when there is space'],
+    ['room-made', 'a full disk makes the cache let go of what was used longest ago'],
+    ['told-once', 'a disk without enough free space is told of once, and so is its recovery'],
     ['completion-full', 'a blob that could not complete on a full disk completes when there is space'],
     ['index-full', 'an index that ran out of space loses nothing of what it confirmed before and after'],
   ] as const) {

@@ -4,28 +4,34 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BlobStore, type Digest, digestFromHash } from '@shoal/content'
 import test from 'ava'
-import { chooseEvictions } from '../dist/evict.js'
+import { chooseEvictions, type EvictionCandidate, excessOf } from '../dist/evict.js'
 import { openCache } from '../dist/index.js'
 
 const digest = (n: number): Digest => digestFromHash('sha256', new Uint8Array(32).fill(n))
-const blob = (n: number, lastUsedAt: number | undefined, isOpen = false) => ({
-  digest: digest(n),
-  size: 10,
-  lastUsedAt,
-  isOpen,
-})
+const candidate = (n: number, lastUsedAt: number) =>
+  ({ digest: digest(n), kind: 'blob', bytes: 10, lastUsedAt }) as const
+const chosen = (candidates: EvictionCandidate[], bytes: number) =>
+  chooseEvictions(candidates, bytes).map((each) => each.digest)
 
 test('the least recently used blobs give way, and no more than need be', (t) => {
-  t.deepEqual(chooseEvictions([blob(1, 30), blob(2, 10), blob(3, 20)], 20), [digest(2)])
-  t.deepEqual(chooseEvictions([blob(1, 30), blob(2, undefined), blob(3, 20)], 15), [digest(2), digest(3)])
+  const blobs = [candidate(1, 30), candidate(2, 0), candidate(3, 20)]
+  t.deepEqual(chosen(blobs, 10), [digest(2)])
+  t.deepEqual(chosen(blobs, 11), [digest(2), digest(3)])
+  t.deepEqual(chosen(blobs, 0), [])
+  t.is(chosen(blobs, 1000).length, 3)
 })
 
-test('a blob that is open stays', (t) => {
-  t.deepEqual(chooseEvictions([blob(1, 10, true), blob(2, 20)], 0), [digest(2)])
+test('the quota counts what is there and what is promised', (t) => {
+  const limits = { quota: 100, minFree: 0 }
+  t.deepEqual(excessOf({ own: 60, promised: 30, free: 1000 }, limits, 10), { bytes: 0, reason: 'quota' })
+  t.deepEqual(excessOf({ own: 60, promised: 30, free: 1000 }, limits, 25), { bytes: 15, reason: 'quota' })
 })
 
-test('nothing gives way within the quota', (t) => {
-  t.deepEqual(chooseEvictions([blob(1, 10), blob(2, 20)], 20), [])
+test('the file system keeps its minimum free, also of what is promised', (t) => {
+  const limits = { quota: 1000, minFree: 50 }
+  t.deepEqual(excessOf({ own: 10, promised: 20, free: 60 }, limits), { bytes: 10, reason: 'free-space' })
+  t.deepEqual(excessOf({ own: 10, promised: 0, free: 60 }, limits, 30), { bytes: 20, reason: 'free-space' })
+  t.true(excessOf({ own: 10, promised: 0, free: 80 }, limits, 30).bytes <= 0)
 })
 
 /** Stores a blob of 100,000 random bytes. */
@@ -47,7 +53,7 @@ async function store(blobs: BlobStore): Promise<Digest> {
 test('a store over its quota lets go of what was used longest ago', async (t) => {
   const dataDir = await mkdtemp(join(tmpdir(), 'shoal-evict-'))
   let now = 1_000
-  const cache = await openCache({ dataDir, quotaBytes: 250_000, now: () => now++ })
+  const cache = await openCache({ dataDir, quota: { bytes: 250_000 }, now: () => now++ })
   t.teardown(() => rm(dataDir, { recursive: true }))
   const first = await store(cache.blobs)
   const second = await store(cache.blobs)
@@ -62,7 +68,7 @@ test('a store over its quota lets go of what was used longest ago', async (t) =>
 test('whoever listens hears of what is evicted, deleted or found damaged, and of nothing else', async (t) => {
   const dataDir = await mkdtemp(join(tmpdir(), 'shoal-evict-'))
   let now = 1_000
-  const cache = await openCache({ dataDir, quotaBytes: 250_000, now: () => now++ })
+  const cache = await openCache({ dataDir, quota: { bytes: 250_000 }, now: () => now++ })
   t.teardown(() => rm(dataDir, { recursive: true }))
   const removed: Digest[] = []
   const unsubscribe = cache.blobs.onRemoved((digest) => removed.push(digest))

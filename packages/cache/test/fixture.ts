@@ -7,7 +7,9 @@ import {
   type Descriptor,
   type DigestAlgorithm,
   digestFromHash,
+  mediaTypes,
   type PartialBlob,
+  parseImageReference,
 } from '@shoal/content'
 import type { ExecutionContext } from 'ava'
 import { Level } from 'level'
@@ -27,19 +29,72 @@ export interface TestBlob {
 /** The same content for the same seed. */
 export function makeBlob(size: number, seed = 'a', algorithm: DigestAlgorithm = 'sha256'): TestBlob {
   const bytes = createHash('shake128', { outputLength: size }).update(seed).digest()
-  const layout = new ChunkLayout(size)
+  const mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip'
   const digest = digestFromHash(algorithm, createHash(algorithm).update(bytes).digest())
+  const { layout, chunk, hash } = blobOf(bytes, mediaType)
+  return { descriptor: { digest, size, mediaType }, bytes, layout, chunk, hash }
+}
+
+/** The blob with these bytes. */
+export function blobOf(bytes: Buffer, mediaType: string): TestBlob {
+  const layout = new ChunkLayout(bytes.length)
+  const digest = digestFromHash('sha256', sha256(bytes))
   const chunk = (index: number): Buffer => {
     const { start, end } = layout.rangeOf(index)
     return bytes.subarray(start, end)
   }
+  const descriptor = { digest, size: bytes.length, mediaType }
+  return { descriptor, bytes, layout, chunk, hash: (index) => sha256(chunk(index)) }
+}
+
+/** An image made up for a test. */
+export interface TestImage {
+  readonly manifest: TestBlob
+  readonly config: TestBlob
+  readonly layers: readonly TestBlob[]
+  /** All of them. */
+  readonly blobs: readonly TestBlob[]
+  /** Stores all of it under a name, as a pull does. */
+  store(cache: Cache, name: string): Promise<void>
+}
+
+export function makeImage(layers: readonly TestBlob[]): TestImage {
+  const diffIds = layers.map(({ descriptor }) => descriptor.digest)
+  const configText = JSON.stringify({
+    architecture: 'amd64',
+    os: 'linux',
+    config: {},
+    rootfs: { type: 'layers', diff_ids: diffIds },
+  })
+  const config = blobOf(Buffer.from(configText), 'application/vnd.oci.image.config.v1+json')
+  const manifestText = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    config: config.descriptor,
+    layers: layers.map(({ descriptor }) => descriptor),
+  })
+  const manifest = blobOf(Buffer.from(manifestText), mediaTypes.ociManifest)
+  const blobs = [manifest, config, ...layers]
   return {
-    descriptor: { digest, size, mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip' },
-    bytes,
-    layout,
-    chunk,
-    hash: (index) => sha256(chunk(index)),
+    manifest,
+    config,
+    layers,
+    blobs,
+    async store(cache, name) {
+      const { tag = '', ...repository } = parseImageReference(name)
+      await cache.metadata.putTag(repository, tag, {
+        descriptor: manifest.descriptor,
+        resolvedAt: 1,
+        isPublic: true,
+      })
+      for (const blob of blobs) await store(cache, blob)
+    },
   }
+}
+
+/** Waits for something that happens in the background. */
+export async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setImmediate(resolve))
 }
 
 export function sha256(bytes: Uint8Array): Buffer {

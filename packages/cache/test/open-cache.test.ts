@@ -1,4 +1,4 @@
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreError } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
@@ -12,6 +12,7 @@ import {
   makeBlob,
   makeCache,
   makeDirectory,
+  makeImage,
   open,
   openFilesBelow,
   store,
@@ -80,7 +81,7 @@ test('a directory of the store that is a file is refused', async (t) => {
 test('a data directory belongs to one cache at a time', async (t) => {
   const { cache, dataDir } = await makeCache(t)
   const error = await refused(t, dataDir)
-  t.is(error.fault, 'not-writable')
+  t.is(error.fault, 'in-use')
   t.regex(error.message, /in use by another process/)
   await cache.stop()
   await t.notThrowsAsync(open(t, dataDir))
@@ -112,13 +113,52 @@ test('an index that is damaged beyond reading is made anew from the blobs', asyn
   t.true((await load(reopened, blob))?.equals(blob.bytes))
 })
 
-test('an index that LevelDB can not open for another reason is left alone', async (t) => {
+const damages: [string, (path: string) => Promise<unknown>][] = [
+  ['overwritten', async (path) => writeFile(path, Buffer.alloc((await stat(path)).size, 7))],
+  ['cut in half', async (path) => truncate(path, Math.floor((await stat(path)).size / 2))],
+  ['emptied', (path) => truncate(path, 0)],
+  ['deleted', (path) => rm(path)],
+]
+for (const [how, damage] of damages) {
+  for (const part of ['CURRENT', 'MANIFEST', '.ldb', '.log']) {
+    test(`an index of which a ${part} file is ${how} costs no complete blob`, async (t) => {
+      const { cache, dataDir } = await makeCache(t)
+      await store(cache, blob)
+      await cache.stop()
+      await (await openCache({ dataDir })).stop() // makes a table of the log
+      const late = makeBlob(3, 'late')
+      const again = await openCache({ dataDir })
+      await store(again, late)
+      await again.stop()
+      for (const name of await readdir(join(dataDir, 'index'))) {
+        if (name.includes(part)) await damage(join(dataDir, 'index', name))
+      }
+      const reopened = await open(t, dataDir)
+      t.true((await load(reopened, blob))?.equals(blob.bytes))
+      t.true((await load(reopened, late))?.equals(late.bytes))
+    })
+  }
+}
+
+test('a missing index is made anew from the blobs', async (t) => {
+  const { cache, dataDir } = await makeCache(t)
+  const image = makeImage([blob])
+  await image.store(cache, 'registry.example/app:1')
+  await cache.stop()
+  await rm(join(dataDir, 'index'), { recursive: true })
+  const reopened = await open(t, dataDir)
+  t.is(reopened.recovery.adopted.length, 3)
+  t.like(await reopened.images.list(), [
+    { name: undefined, digest: image.manifest.descriptor.digest, complete: true },
+  ])
+})
+
+test('an index that may not be read is left alone', async (t) => {
   const { cache, dataDir } = await makeCache(t)
   await cache.stop()
-  await writeFile(join(dataDir, 'index', 'CURRENT'), 'MANIFEST-999999\n')
-  const error = await t.throwsAsync(openCache({ dataDir }), { instanceOf: StoreError })
-  t.is(error.fault, 'unreadable')
-  t.true(error.message.includes(join(dataDir, 'index')))
+  await rm(join(dataDir, 'index'), { recursive: true })
+  await writeFile(join(dataDir, 'index'), '')
+  t.is((await refused(t, dataDir)).fault, 'not-writable')
 })
 
 test('an opening can be aborted', async (t) => {

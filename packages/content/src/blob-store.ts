@@ -65,6 +65,11 @@ export interface BlobStore {
   list(options?: AbortOptions): AsyncIterable<Descriptor>
   delete(digest: Digest): Promise<void>
   /**
+   * Calls back when a complete blob is there that did not come by {@link openPartial}: imported, or found on this node.
+   * Returns a function that ends the subscription.
+   */
+  onAdded(listener: (digest: Digest) => void): () => void
+  /**
    * Calls back when a complete blob is no longer there: evicted, deleted, or found damaged. Returns a function that ends
    * the subscription.
    */

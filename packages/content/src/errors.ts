@@ -68,13 +68,16 @@ export class OriginError extends ShoalError {
 
 export type StoreFault =
   | 'partial-in-use'
+  | 'in-use'
   | 'disk-full'
+  | 'over-quota'
   | 'not-held'
   | 'closed'
   | 'unreadable'
+  | 'damaged'
   | 'not-writable'
 
-/** The content store could not do what was asked. On `disk-full` callers go on without storing. */
+/** The content store could not do what was asked. On `disk-full`, `over-quota` and `not-writable` callers go on without storing. */
 export class StoreError extends ShoalError {
   readonly fault: StoreFault
 

@@ -18,4 +18,6 @@ export interface MetadataStore {
   /** Size and media type of a blob, as a verified manifest stated them. */
   getDescriptor(digest: Digest): Promise<Descriptor | undefined>
   putDescriptors(descriptors: readonly Descriptor[]): Promise<void>
+  /** Says that a repository has this manifest, so that what was asked for by digest has a name. */
+  nameManifest(repository: Repository, digest: Digest): Promise<void>
 }

@@ -59,7 +59,7 @@ export async function loadManifest(
     requireManifestSize(digest, content.descriptor.size)
     const bytes = await readWhole(content, { digest, signal, report })
     const manifest = tryParse(bytes)
-    if (manifest !== undefined) await recordChildren(components, { repository, manifest }, signal)
+    if (manifest !== undefined) await record(components, { repository, digest, manifest }, signal)
     const known = cleanMediaType(content.descriptor.mediaType)
     return { digest, bytes, mediaType: known ?? cleanMediaType(manifest?.mediaType) ?? unknownMediaType }
   } finally {
@@ -122,10 +122,16 @@ function tryParse(bytes: Uint8Array): Manifest | undefined {
   }
 }
 
-/** A lost record costs a HEAD later; it must not cost this pull. */
-async function recordChildren(
+interface ManifestRecord {
+  readonly repository: Repository
+  readonly digest: Digest
+  readonly manifest: Manifest
+}
+
+/** A lost record costs a HEAD later, or a name in a listing; it must not cost this pull. */
+async function record(
   { metadata, contents, report }: ManifestLoaderComponents,
-  { repository, manifest }: { readonly repository: Repository; readonly manifest: Manifest },
+  { repository, digest, manifest }: ManifestRecord,
   signal: AbortSignal,
 ): Promise<void> {
   const children = [...manifest.manifests, ...manifest.blobs]
@@ -134,9 +140,10 @@ async function recordChildren(
     children.map(({ digest }) => digest),
   )
   try {
-    await abortable(metadata.putDescriptors(children), signal)
+    const recording = [metadata.putDescriptors(children), metadata.nameManifest(repository, digest)]
+    await abortable(Promise.all(recording), signal)
   } catch (error) {
     signal.throwIfAborted()
-    report('record descriptors', error)
+    report('record manifest', error)
   }
 }

@@ -164,6 +164,10 @@ export class FakeMetadata implements MetadataStore {
     this.tags.set(tagKey(repository, tag), record)
   }
 
+  async nameManifest(): Promise<void> {
+    // Names are of no use to the shim.
+  }
+
   async getDescriptor(digest: Digest): Promise<Descriptor | undefined> {
     return this.descriptors.get(digest)
   }

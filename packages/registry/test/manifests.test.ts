@@ -92,7 +92,7 @@ test('a store that can not record does not fail the pull', async (t) => {
   shim.metadata.putDescriptors = () => Promise.reject(new Error('disk full'))
   t.is((await shim.get(byDigest)).status, 200)
   const operations = shim.events.flatMap((event) => (event.type === 'degraded' ? [event.operation] : []))
-  t.deepEqual(operations, ['record tag', 'record descriptors'])
+  t.deepEqual(operations, ['record tag', 'record manifest'])
 })
 
 test('takes the media type from the manifest when the source does not know it', async (t) => {

@@ -76,7 +76,10 @@ export async function createSwarm(components: SwarmComponents, init: SwarmInit):
   await Promise.all([coordinator.start(), server.start(), tagHints.start()])
   const announced = announceAll(announcing.signal).catch(onTrouble)
 
-  const unsubscribe = blobs.onRemoved((digest) => host.discovery.withdraw(digestToCid(digest)))
+  const unsubscribes = [
+    blobs.onAdded((digest) => host.discovery.provide(digestToCid(digest))),
+    blobs.onRemoved((digest) => host.discovery.withdraw(digestToCid(digest))),
+  ]
 
   /** What the cache kept from an earlier run is there for the others again, what was used last first. */
   async function announceAll(signal: AbortSignal): Promise<void> {
@@ -96,7 +99,7 @@ export async function createSwarm(components: SwarmComponents, init: SwarmInit):
   let stopping: Promise<void> | undefined
   async function stop(): Promise<void> {
     announcing.abort()
-    unsubscribe()
+    for (const unsubscribe of unsubscribes) unsubscribe()
     await announced
     await downloads.stop()
     coordinator.stop()

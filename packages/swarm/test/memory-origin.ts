@@ -44,6 +44,11 @@ export class MemoryOrigin implements Origin {
     return { repository: { registry: 'registry.test', name: 'a/b' }, kind: 'blob', digest }
   }
 
+  /** Has it send other bytes under the digest. */
+  replace({ digest }: ContentAddress, bytes: Uint8Array): void {
+    this.#blobs.set(digest, bytes)
+  }
+
   async resolve(): Promise<Descriptor> {
     throw new OriginError('not-found', 'this origin has no tags')
   }

@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openCache } from '@shoal/cache'
+import { type CacheInit, openCache } from '@shoal/cache'
 import {
   type BlobStore,
   type ContentAddress,
@@ -30,6 +30,7 @@ export interface TestNodeInit {
   readonly bootstrap?: readonly string[]
   readonly dataDir?: string
   readonly zone?: string
+  readonly quota?: CacheInit['quota']
   /** Puts a fault between the node and its store. */
   readonly wrapBlobs?: (blobs: BlobStore) => BlobStore
 }
@@ -38,7 +39,7 @@ export const newSecret = (): string => generateClusterSecret()
 
 export async function startNode(t: ExecutionContext, init: TestNodeInit): Promise<TestNode> {
   const dataDir = init.dataDir ?? (await mkdtemp(join(tmpdir(), 'shoal-swarm-')))
-  const cache = await openCache({ dataDir })
+  const cache = await openCache({ dataDir, quota: init.quota })
   const events: TransferEvent[] = []
   const swarm = await createSwarm(
     {

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { isBootstrap, isHostPort, isListenAddress, isPeerAddress, isRegistryHost } from './addresses.ts'
-import { parseByteSize } from './byte-size.ts'
+import { parseSpaceAmount } from './byte-size.ts'
 import { listOf, section, text } from './schema-parts.ts'
 import { upstreamSchema } from './upstream-schema.ts'
 
@@ -18,10 +18,12 @@ export interface SettingNotes {
 /** The notes of every setting in {@link settingsSchema}, by its schema. */
 export const settingNotes = z.registry<SettingNotes>()
 
-export const pushModes = ['off', 'passthrough'] as const
+export const pushModes = ['refused', 'passthrough'] as const
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
 const hostPortText = 'host:port with a port from 0 to 65535, such as 127.0.0.1:5005'
+const spaceText = 'a size such as 50GiB, or a share of the file system such as 50%'
+const isSpaceAmount = (value: string) => parseSpaceAmount(value) !== undefined
 
 const listenAddress = '/ip4/<address>/tcp/<port> or /ip6/…'
 const peerAddress =
@@ -49,7 +51,7 @@ export const settingsSchema = (defaults: { dataDir: string }) =>
       }),
       push: z
         .enum(pushModes, { error: `one of ${pushModes.join(', ')}` })
-        .default('off')
+        .default('refused')
         .register(settingNotes, {
           argument: '<mode>',
           description: 'passthrough lets clients push through the shim, which keeps the blobs for the swarm',
@@ -84,12 +86,15 @@ export const settingsSchema = (defaults: { dataDir: string }) =>
       }),
     }).prefault({}),
     cache: section({
-      quota: text('a size such as 50GiB', (value) => parseByteSize(value) !== undefined)
-        .optional()
-        .register(settingNotes, {
-          argument: '<size>',
-          description: 'what complete blobs may take on disk, e.g. 50GiB; the least recently used give way',
-        }),
+      quota: text(spaceText, isSpaceAmount).default('50%').register(settingNotes, {
+        argument: '<size>',
+        description:
+          'what blobs may take on disk: a size such as 50GiB, or percent of the file system; the least recently used give way',
+      }),
+      minFree: text(spaceText, isSpaceAmount).default('1GiB').register(settingNotes, {
+        argument: '<size>',
+        description: 'what the file system keeps free, as a size or in percent; blobs give way for it',
+      }),
     }).prefault({}),
     admin: section({
       listen: text(hostPortText, isHostPort).default('127.0.0.1:5007').register(settingNotes, {

@@ -6,11 +6,11 @@ const widening = 1 / 4
 
 /**
  * How many announcements a node makes at the same time: fewer when they take long. Then those who are told are busy,
- * perhaps with the announcements of all the others, and would be told no sooner if more waited for them. Grows by
- * addition and shrinks by halves, as TCP's window does.
+ * perhaps with the announcements of all the others, and would be told no sooner if more waited for them. Begins with one,
+ * as all nodes of a cluster may begin at once; grows by addition and shrinks by halves, as TCP's window does.
  */
 export class AnnounceLanes {
-  #width = most
+  #width = 1
   #running = 0
 
   get isFree(): boolean {

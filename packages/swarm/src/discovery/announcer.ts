@@ -8,11 +8,14 @@ import type { KadClient } from './kad-client.ts'
 import type { ProviderRecords } from './provider-records.ts'
 import type { Withdrawals } from './withdrawals.ts'
 
-/** Three rounds of peers that do not answer. What reaches nobody is repeated. */
-const announceTimeoutMs = 10_000
+/** What reaches nobody in this time is repeated. */
+const announceTimeoutMs = 30_000
 
-/** Nobody waits for an announcement: a busy peer is given time, rather than told another. */
-const lateAfterMs = 1_000
+/**
+ * Nobody waits for an announcement: a busy peer is given time, rather than told another. One at a time, since all nodes of
+ * a cluster may announce at once.
+ */
+const telling = { parallel: 1, lateAfterMs: 1_000, askTimeoutMs: 10_000 }
 
 export interface AnnouncerComponents extends AskClosestComponents {
   readonly client: KadClient
@@ -20,6 +23,8 @@ export interface AnnouncerComponents extends AskClosestComponents {
   readonly withdrawals: Withdrawals
   /** Where we can be reached, without `/p2p/<id>`. */
   readonly addresses: () => string[]
+  /** About how many peers there are, of which the table holds some. */
+  readonly clusterSize: () => number
   readonly logger: HostLogger
 }
 
@@ -54,9 +59,9 @@ export class Announcer {
     await records.remove(cid.multihash.bytes, self)
   }
 
-  /** Makes those again that reached nobody, are old, or were made when fewer than half of today's peers were known. */
+  /** Makes those again that reached too few, are old, or were made when the cluster had half of today's peers. */
   repeat(): void {
-    this.#schedule.review(this.#components.table.size, performance.now())
+    this.#schedule.review(this.#components.clusterSize(), performance.now())
     this.#fillAfter(0)
   }
 
@@ -89,8 +94,8 @@ export class Announcer {
   }
 
   async #run(key: string): Promise<void> {
-    const { table, logger } = this.#components
-    const knownPeers = table.size
+    const { clusterSize, logger } = this.#components
+    const peers = clusterSize()
     const startMs = performance.now()
     const keepers: string[] = []
     this.#lanes.begin()
@@ -102,7 +107,7 @@ export class Announcer {
     }
     const nowMs = performance.now()
     this.#lanes.end(nowMs - startMs)
-    this.#schedule.made(key, keepers, knownPeers, nowMs)
+    this.#schedule.made(key, keepers, peers, nowMs)
     logger.debug({ cid: key, told: keepers.length }, 'announced')
     this.#fillAfter(0)
   }
@@ -114,8 +119,8 @@ export class Announcer {
     await records.add(cid, self)
     const us = { peer: self, addresses: addresses() }
     const query = askClosest(this.#components, {
+      ...telling,
       key: cid.multihash.bytes,
-      lateAfterMs,
       ask: (peer, signal) => client.addProvider(peer, cid.multihash.bytes, us, { signal }),
       signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(announceTimeoutMs)]),
     })

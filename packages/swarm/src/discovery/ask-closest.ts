@@ -9,11 +9,11 @@ import { kadId, placeOf } from './kad-distance.ts'
 /** Nodes that keep each record, and whose word it takes that nobody has a blob: three may be gone, or hang. */
 export const replication = 6
 /** Three answer almost as soon as one, and two of them may hang. */
-const parallel = 3
+const defaultParallel = 3
 /** A peer on a busy machine answers in 50 ms; after this the next one is asked as well. */
 const defaultLateAfterMs = 150
 /** A peer that has not answered by then does not, however busy it is. Nobody waits so long for one of several. */
-const askTimeoutMs = 3_000
+const defaultAskTimeoutMs = 3_000
 const quorum = 2
 /** In a cluster of any size a query converges after two or three rounds. */
 const maxAskedPerWidth = 4
@@ -39,6 +39,10 @@ export interface AskClosestInit {
    * either. @default 150
    */
   readonly lateAfterMs?: number
+  /** Peers that are asked at the same time, but for the late. @default 3 */
+  readonly parallel?: number
+  /** How long a peer may take to answer at all, in milliseconds. @default 3000 */
+  readonly askTimeoutMs?: number
   readonly ask: (peer: string, signal: AbortSignal) => Promise<KadAnswer>
   readonly signal: AbortSignal
 }
@@ -89,6 +93,7 @@ class Asking {
     this.#init = init
     const target = kadId(init.key)
     const maxAsked = width * maxAskedPerWidth
+    const parallel = init.parallel ?? defaultParallel
     this.#query = new ClosestQuery({ target, width, parallel, quorum, maxAsked })
     const { table, connectedPeers } = components
     this.#query.learn(table.closestPeers(target, { count: 2 * width }).map(candidate))
@@ -122,7 +127,8 @@ class Asking {
     const { answerTimes, logger } = this.#components
     const patience = this.#passOverWhenLate(peer)
     try {
-      const signal = AbortSignal.any([this.#init.signal, AbortSignal.timeout(askTimeoutMs)])
+      const deadline = AbortSignal.timeout(this.#init.askTimeoutMs ?? defaultAskTimeoutMs)
+      const signal = AbortSignal.any([this.#init.signal, deadline])
       await this.#introduce(peer)
       const startMs = performance.now()
       const answer = await this.#init.ask(peer, signal)
@@ -140,7 +146,8 @@ class Asking {
 
   /** What is learned meanwhile of the others' answers counts; and each round of late ones doubles the time of the next. */
   #passOverWhenLate(peer: string): { end: () => void } {
-    const leastMs = (this.#init.lateAfterMs ?? defaultLateAfterMs) * 2 ** Math.floor(this.#late / parallel)
+    const { lateAfterMs = defaultLateAfterMs, parallel = defaultParallel } = this.#init
+    const leastMs = lateAfterMs * 2 ** Math.floor(this.#late / parallel)
     const startMs = performance.now()
     const check = (): void => {
       const restMs = startMs + this.#components.answerTimes.lateAfterMs(leastMs) - performance.now()

@@ -13,8 +13,8 @@ import { KadClient, type KadPeer } from './kad-client.ts'
 import type { ProviderRecords } from './provider-records.ts'
 import { maxWithdrawStreamsPerPeer, Withdrawals, withdrawProtocol } from './withdrawals.ts'
 
-/** Nobody waits for it, and nodes that start together are busy with each other. */
-const exploreLateAfterMs = 1_000
+/** Nobody waits for it, and nodes that start together are busy with each other: one question at a time, and patience. */
+const exploring = { parallel: 1, lateAfterMs: 1_000, askTimeoutMs: 15_000 }
 
 export interface KademliaComponents {
   readonly self: string
@@ -28,6 +28,8 @@ export interface KademliaComponents {
   readonly learn: (peer: string, addresses: readonly string[]) => Promise<void>
   /** Where we can be reached, without `/p2p/<id>`. */
   readonly addresses: () => string[]
+  /** About how many peers there are. */
+  readonly clusterSize: () => number
   /** Resolves when the first attempt to join the cluster is over. */
   readonly joined: Promise<void>
 }
@@ -51,8 +53,8 @@ export class Kademlia {
     this.#client = new KadClient(open)
     this.#withdrawals = new Withdrawals({ open, records, logger })
     const shared = { ...this.#asking, client: this.#client, records }
-    const { addresses, joined } = components
-    this.#announcer = new Announcer({ ...shared, withdrawals: this.#withdrawals, addresses })
+    const { addresses, clusterSize, joined } = components
+    this.#announcer = new Announcer({ ...shared, withdrawals: this.#withdrawals, addresses, clusterSize })
     this.discovery = new KadDiscovery({ ...shared, departed, announcer: this.#announcer, joined })
   }
 
@@ -77,7 +79,7 @@ export class Kademlia {
   async explore(key: Uint8Array, signal: AbortSignal): Promise<KadPeer[]> {
     const named = new Map<string, KadPeer>()
     const ask = (peer: string, signal: AbortSignal) => this.#client.findNode(peer, key, { signal })
-    const query = askClosest(this.#asking, { key, lateAfterMs: exploreLateAfterMs, ask, signal })
+    const query = askClosest(this.#asking, { ...exploring, key, ask, signal })
     for await (const { closer } of query) {
       for (const each of closer) if (each.peer !== this.#components.self) named.set(each.peer, each)
     }

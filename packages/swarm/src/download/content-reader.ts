@@ -11,19 +11,35 @@ import {
 } from '@shoal/content'
 import type { ServedBlob } from '../exchange/served-blob.ts'
 import type { Download } from './download.ts'
+import { isPassedThrough, type PassThroughContent } from './pass-through.ts'
 
 /** Bytes handed to a client at a time. */
 const pieceBytes = 256 * 1024
 
+export interface StoredContentInit {
+  readonly onEvent: TransferListener
+  /** Opens it anew when its file proves damaged: the store has taken that out of use. */
+  readonly reopen: (error: StoreError) => Promise<OpenContent>
+}
+
 /** A blob that is complete in the cache. */
-export function storedContent(blob: StoredBlob, onEvent: TransferListener): OpenContent {
+export function storedContent(blob: StoredBlob, { onEvent, reopen }: StoredContentInit): OpenContent {
   const close = () => blob.close()
+  const { digest, size } = blob.descriptor
   return {
     descriptor: blob.descriptor,
-    async *read(range, options) {
-      for await (const piece of blob.stream(range, options)) {
-        onEvent({ type: 'received', digest: blob.descriptor.digest, source: 'cache', bytes: piece.length })
-        yield piece
+    async *read(range = { start: 0, end: size }, options) {
+      let position = range.start
+      try {
+        for await (const piece of blob.stream(range, options)) {
+          onEvent({ type: 'received', digest, source: 'cache', bytes: piece.length })
+          yield piece
+          position += piece.length
+        }
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.fault !== 'damaged') throw error
+        await using again = await reopen(error)
+        yield* again.read({ start: position, end: range.end }, options)
       }
     },
     close,
@@ -36,11 +52,14 @@ export class ArrivingContent implements OpenContent {
   readonly descriptor: Descriptor
   readonly #download: Download
   readonly #blob: ServedBlob
+  readonly #passThrough: PassThroughContent
 
-  constructor(download: Download, blob: ServedBlob) {
+  /** @param passThrough - takes over when this node can't store the rest */
+  constructor(download: Download, blob: ServedBlob, passThrough: PassThroughContent) {
     this.descriptor = download.descriptor
     this.#download = download
     this.#blob = blob
+    this.#passThrough = passThrough
   }
 
   async *read(range?: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array> {
@@ -50,6 +69,34 @@ export class ArrivingContent implements OpenContent {
       throw new InvalidInputError('RANGE_INVALID', `bytes ${start} to ${end} of ${layout.size}`)
     }
     const given = new Map<number, Uint8Array>()
+    let position = start
+    try {
+      for await (const piece of this.#follow({ start, end }, given, options)) {
+        yield piece
+        position += piece.length
+      }
+    } catch (error) {
+      if (!isPassedThrough(error)) throw error
+      this.#assertStillTrue(given)
+      yield* this.#passThrough.readOn({ start, end }, { position, before: this.#blob.source }, options)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#blob.release()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** @param given - takes the hash of each chunk of which the client gets bytes */
+  async *#follow(
+    { start, end }: ByteRange,
+    given: Map<number, Uint8Array>,
+    options?: AbortOptions,
+  ): AsyncGenerator<Uint8Array> {
+    const { layout } = this.#blob.source
     if (layout.size === 0) await this.#verified(options)
     for (let position = start; position < end; ) {
       const index = layout.indexAt(position)
@@ -64,14 +111,6 @@ export class ArrivingContent implements OpenContent {
       yield bytes
       position = piece.end
     }
-  }
-
-  async close(): Promise<void> {
-    await this.#blob.release()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
   }
 
   /** Undefined when a repair took the chunk back just now: it will arrive again, or the download fails. */

@@ -20,6 +20,7 @@ import { AttentiveClock } from '../host/attentive-clock.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
 import { ChunkIntake } from './chunk-intake.ts'
 import type { DownloadCommand, DownloadEvent } from './download-events.ts'
+import { isPassedThrough } from './pass-through.ts'
 import { PeerSessions } from './peer-sessions.ts'
 import { DownloadPlanner } from './planner.ts'
 import { fetchRun, upstreamFailure } from './upstream-fetch.ts'
@@ -330,7 +331,7 @@ export class Download {
     this.#run(host.ban(peer, banMs))
   }
 
-  /** What the store can't do ends the download; the client falls back to upstream. */
+  /** What the store can't do ends the download; those who read from it go on upstream. */
   async #orEnd(work: Promise<void>): Promise<void> {
     try {
       await work
@@ -355,7 +356,10 @@ export class Download {
       this.#done.resolve()
       this.#linger = setTimeout(() => this.#run(this.#link.stop()), lingerMs).unref()
     } else {
-      this.#components.onEvent({ type: 'failed', digest: this.descriptor.digest, reason: error.message })
+      // What the store can't do is its own to report: those who read go on without it.
+      if (!isPassedThrough(error)) {
+        this.#components.onEvent({ type: 'failed', digest: this.descriptor.digest, reason: error.message })
+      }
       this.#done.reject(error)
       this.#failed.abort()
       this.#components.host.discovery.withdraw(digestToCid(this.descriptor.digest))

@@ -13,6 +13,7 @@ import { ChunkSession } from '../exchange/chunk-session.ts'
 import type { ServedBlob } from '../exchange/served-blob.ts'
 import { ArrivingContent, storedContent } from './content-reader.ts'
 import { connectedPeersAsked, Download, type DownloadComponents } from './download.ts'
+import { isPassedThrough, PassThroughContent } from './pass-through.ts'
 
 /** Peers asked for a blob's size when neither a manifest nor upstream tells it. */
 const peersAskedForSize = 3
@@ -43,17 +44,22 @@ export class Downloads implements ContentSource {
   }
 
   async open(address: ContentAddress, options?: AbortOptions): Promise<OpenContent> {
-    const { blobs, onEvent } = this.#components
-    const arriving = await this.#arriving(address.digest)
+    const arriving = await this.#arriving(address)
     if (arriving !== undefined) return arriving
-    const stored = await blobs.open(address.digest, options)
-    if (stored !== undefined) return storedContent(stored, onEvent)
+    const stored = await this.#stored(address, options)
+    if (stored !== undefined) return stored
     options?.signal?.throwIfAborted()
-    const download = await this.#downloadOf(address)
-    const blob = download.serve()
-    if (blob === undefined)
-      throw new ContentUnavailableError(address.digest, 'its download ended just now; ask again')
-    return new ArrivingContent(download, blob)
+    try {
+      const download = await this.#downloadOf(address)
+      const content = this.#contentOf(download, address)
+      if (content === undefined)
+        throw new ContentUnavailableError(address.digest, 'its download ended just now; ask again')
+      return content
+    } catch (error) {
+      if (!isPassedThrough(error)) throw error
+      this.#components.onTrouble(error)
+      return this.#passThrough(await this.#describe(address), address)
+    }
   }
 
   /** What this node can serve to a peer: a blob that is arriving, or a complete one. */
@@ -86,10 +92,39 @@ export class Downloads implements ContentSource {
     await Promise.all([...this.#running].map((download) => download.stop()))
   }
 
-  async #arriving(digest: Digest): Promise<OpenContent | undefined> {
-    const download = await this.#activeOf(digest)
-    const blob = download?.serve()
-    return download && blob && new ArrivingContent(download, blob)
+  async #arriving(address: ContentAddress): Promise<OpenContent | undefined> {
+    const download = await this.#activeOf(address.digest)
+    return download && this.#contentOf(download, address)
+  }
+
+  #contentOf(download: Download, address: ContentAddress): OpenContent | undefined {
+    const blob = download.serve()
+    return blob && new ArrivingContent(download, blob, this.#passThrough(download.descriptor, address))
+  }
+
+  #passThrough(descriptor: Descriptor, address: ContentAddress): PassThroughContent {
+    const { origin, onEvent } = this.#components
+    return new PassThroughContent({ descriptor, address, origin, onEvent })
+  }
+
+  /** A store that can't be read is as good as an empty one. */
+  async #stored(address: ContentAddress, options?: AbortOptions): Promise<OpenContent | undefined> {
+    const { blobs, onEvent, onTrouble } = this.#components
+    try {
+      const stored = await blobs.open(address.digest, options)
+      if (stored === undefined) return undefined
+      return storedContent(stored, {
+        onEvent,
+        reopen: (error) => {
+          onTrouble(error)
+          return this.open(address, options)
+        },
+      })
+    } catch (error) {
+      if (!isPassedThrough(error)) throw error
+      onTrouble(error)
+      return undefined
+    }
   }
 
   async #activeOf(digest: Digest): Promise<Download | undefined> {

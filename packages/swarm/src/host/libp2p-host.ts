@@ -10,6 +10,7 @@ import { abortable } from './abortable.ts'
 import { Bootstrap } from './bootstrap.ts'
 import type { BootstrapSource } from './bootstrap-source.ts'
 import type { ConnectionGate } from './connection-gate.ts'
+import { Contacts } from './contacts.ts'
 import { PeerUnreachableError } from './errors.ts'
 import type { HostLogger } from './host-logger.ts'
 import type { HostStore } from './host-store.ts'
@@ -59,6 +60,7 @@ export class Libp2pHost implements SwarmHost {
   readonly #components: Libp2pHostComponents
   readonly #timings: HostTimings
   readonly #table: KadRoutingTable
+  readonly #contacts: Contacts
   readonly #addresses: PeerAddresses
   readonly #kademlia: Kademlia
   readonly #monitor: LinkMonitor
@@ -78,6 +80,7 @@ export class Libp2pHost implements SwarmHost {
     this.peer = node.peerId.toString()
     this.zone = init.zone
     this.#table = routingTableOf(dht)
+    this.#contacts = new Contacts(this.peer)
     this.#addresses = new PeerAddresses(node.peerStore)
     this.#monitor = new LinkMonitor(
       { connections, logger },
@@ -87,13 +90,18 @@ export class Libp2pHost implements SwarmHost {
       {
         self: node.peerId,
         table: this.#table,
-        contacts: node.services.ping.contacts,
+        contacts: this.#contacts,
         connections,
         explore: (key, signal) => this.#kademlia.explore(key, signal),
         learn: (peer, addresses) => this.learnAddresses(peer, addresses),
+        dial: (peer, signal) => node.dial(peer, { signal }),
         logger,
       },
-      { intervalMs: timings.routingIntervalMs, onGrowth: () => this.#review() },
+      {
+        intervalMs: timings.routingIntervalMs,
+        dialTimeoutMs: timings.openTimeoutMs,
+        onGrowth: () => this.#review(),
+      },
     )
     this.#multicast = init.serviceTag === undefined ? undefined : this.#multicastPeers(init.serviceTag)
     const sources = this.#multicast === undefined ? init.bootstrap : [...init.bootstrap, this.#multicast]
@@ -118,6 +126,7 @@ export class Libp2pHost implements SwarmHost {
       connectedPeers: () => this.connectedPeers(),
       learn: (peer, addresses) => this.learnAddresses(peer, addresses),
       addresses: () => this.#listening().map(String),
+      clusterSize: () => this.estimatedPeers(),
       joined: this.#bootstrap.firstRound,
     })
     this.discovery = this.#kademlia.discovery
@@ -149,7 +158,7 @@ export class Libp2pHost implements SwarmHost {
   }
 
   estimatedPeers(): number {
-    return this.#components.node.services.ping.contacts.estimate()
+    return this.#contacts.estimate()
   }
 
   async open(peer: string, protocol: string, options: OpenOptions = {}): Promise<MessageStream> {

@@ -25,9 +25,6 @@ const maxStreamWindowBytes = 4 * mebibyte
 
 /** The longest that a timer takes. */
 const never = 2 ** 31 - 1
-/** Nodes that start together dial each other; more at once would keep each other waiting. */
-const dialsAtOnce = 2
-
 /** Kademlia's k: below this many nodes everyone knows everyone, and every record is everywhere. */
 export const bucketSize = 20
 
@@ -92,7 +89,7 @@ export async function createNode({ store, gate, departed }: NodeComponents, init
     services: {
       identify: identify({ protocolPrefix: 'shoal' }),
       // kad-dht takes the service of this name for libp2p's ping.
-      ping: (components: TableAdmissionComponents) => new TableAdmission(components, init.dialTimeoutMs),
+      ping: (components: TableAdmissionComponents) => new TableAdmission(components),
       dht: kadDHT({
         protocol: kadProtocol,
         clientMode: false,
@@ -103,14 +100,11 @@ export async function createNode({ store, gate, departed }: NodeComponents, init
         // RoutingTableKeeper does this.
         initialQuerySelfInterval: never,
         querySelfInterval: never,
-        routingTableUpdateQueueConcurrency: dialsAtOnce,
         // Enough that three peers which hang do not hold up a query.
         alpha: 6,
         disjointPaths: 1,
         // By default one hung peer makes every query take 5 s, then 10 s, up to 60 s. A busy one can take half a second.
         networkDialTimeout: { minTimeout: secondMs, maxTimeout: 2 * secondMs },
-        pingNewContactTimeout: { minTimeout: 2 * secondMs, maxTimeout: 3 * secondMs },
-        pingOldContactTimeout: { minTimeout: 2 * secondMs, maxTimeout: 3 * secondMs },
         // Only to throw away what has expired: Announcer repeats our own records earlier, and at a pace.
         reprovide: { validity: 24 * hourMs, threshold: 0, interval: hourMs, concurrency: 1 },
       }),

@@ -8,9 +8,14 @@ import type { HostLogger } from './host-logger.ts'
 import type { KadRoutingTable } from './kad-routing-table.ts'
 
 /** What is not answered in this time, on a machine however busy, is asked again at the next interval. */
-const lookUpTimeoutMs = 10_000
-/** Nodes that join together do not find each other at first: whom we asked had not met them either. */
+const lookUpTimeoutMs = 60_000
+/**
+ * Nodes that join together do not find each other at first: whom we asked had not met them either. Up to twice as long, and
+ * doubled each time that a look-up came to nothing, up to the interval.
+ */
 const secondLookUpDelayMs = 2_000
+/** Nodes that start together dial each other; more at once would keep each other waiting. */
+const dialsAtOnce = 2
 
 export interface RoutingTableKeeperComponents {
   readonly self: PeerId
@@ -20,12 +25,14 @@ export interface RoutingTableKeeperComponents {
   /** Asks those closest to a key; all whom they name. */
   readonly explore: (key: Uint8Array, signal: AbortSignal) => Promise<KadPeer[]>
   readonly learn: (peer: string, addresses: readonly string[]) => Promise<void>
+  readonly dial: (peer: PeerId, signal: AbortSignal) => Promise<unknown>
   readonly logger: HostLogger
 }
 
 export interface RoutingTableKeeperInit {
   /** How often what the table should hold is compared with what it holds, in milliseconds. */
   readonly intervalMs: number
+  readonly dialTimeoutMs: number
   /** Called when the table has grown several times, and at each interval. */
   readonly onGrowth: () => void
 }
@@ -42,6 +49,7 @@ export class RoutingTableKeeper {
   #timer: NodeJS.Timeout | undefined
   #secondLookUp: NodeJS.Timeout | undefined
   #isLookingUp = false
+  #failures = 0
 
   constructor(components: RoutingTableKeeperComponents, init: RoutingTableKeeperInit) {
     this.#components = components
@@ -73,16 +81,22 @@ export class RoutingTableKeeper {
     await table.remove(peer)
   }
 
-  readonly #onPeerAdded = (): void => {
+  readonly #onPeerAdded = (event: Event): void => {
+    this.#components.contacts.add((event as CustomEvent<PeerId>).detail.toString())
+    this.#lookUpIfGrown()
+  }
+
+  #lookUpIfGrown(): void {
     if (this.#isLookingUp || !this.#growth.hasGrown(this.#components.table.size)) return
+    this.#failures = 0
     void this.#lookUp()
     this.#lookUpAgain()
   }
 
   #lookUpAgain(): void {
     clearTimeout(this.#secondLookUp)
-    const delayMs = secondLookUpDelayMs * (1 + Math.random())
-    this.#secondLookUp = setTimeout(() => void this.#lookUp(), delayMs).unref()
+    const delayMs = Math.min(this.#init.intervalMs, secondLookUpDelayMs * 2 ** this.#failures)
+    this.#secondLookUp = setTimeout(() => void this.#lookUp(), delayMs * (1 + Math.random())).unref()
   }
 
   /** Finds those who are close to us, then some in each part of the keyspace where we know too few. */
@@ -96,6 +110,7 @@ export class RoutingTableKeeper {
       for (const key of contacts.missing()) await this.#meet(key, signal)
     } catch (error) {
       logger.debug({ error }, 'look-up of contacts ended early')
+      this.#failures++
       if (!this.#stopping.signal.aborted) this.#lookUpAgain()
     } finally {
       this.#isLookingUp = false
@@ -103,20 +118,35 @@ export class RoutingTableKeeper {
     if (this.#stopping.signal.aborted) return
     this.#init.onGrowth()
     // Peers that came during the look-up did not start another.
-    this.#onPeerAdded()
+    this.#lookUpIfGrown()
   }
 
-  /** Takes those into the table who are named as close to a key, and wanted; the closest first. */
+  /** Connects with those who are named as close to a key, and wanted; the closest first. kad-dht takes in who is connected. */
   async #meet(key: Uint8Array, signal: AbortSignal): Promise<void> {
-    const { explore, contacts, learn, table } = this.#components
     const target = kadId(key)
-    const named = (await explore(key, signal))
+    const named = (await this.#components.explore(key, signal))
       .map((peer) => ({ ...peer, place: placeOf(peer.peer) }))
       .sort((a, b) => compareDistance(target, a.place, b.place))
-    for (const { peer, addresses } of named) {
-      if (contacts.has(peer) || !contacts.isWanted(peer)) continue
+    const dialAll = async (): Promise<void> => {
+      for (let next = named.shift(); next !== undefined; next = named.shift()) await this.#contact(next)
+    }
+    await Promise.all(Array.from({ length: dialsAtOnce }, dialAll))
+  }
+
+  async #contact({ peer, addresses }: KadPeer): Promise<void> {
+    const { contacts, connections, learn, dial, logger } = this.#components
+    const id = peerIdFromString(peer)
+    if (this.#stopping.signal.aborted || contacts.has(peer) || connections(id).length > 0) return
+    if (!contacts.isWanted(peer)) return
+    // Those who are being dialled count.
+    contacts.add(peer)
+    try {
       await learn(peer, addresses)
-      table.queueRoutingTableUpdate(peerIdFromString(peer))
+      const deadline = AbortSignal.timeout(this.#init.dialTimeoutMs)
+      await dial(id, AbortSignal.any([this.#stopping.signal, deadline]))
+    } catch (error) {
+      if (connections(id).length === 0) contacts.remove(peer)
+      logger.debug({ peer, error }, 'could not reach a contact')
     }
   }
 
