@@ -75,7 +75,8 @@ export class Sandbox implements AsyncDisposable {
 
   /** The process id that the host knows a program by. */
   async pidOf(program: string): Promise<string> {
-    return await this.runBeside('pgrep', ['-o', '-x', program])
+    // By the host's own /proc: the machine may run others.
+    return await this.run('pgrep', ['-o', '-x', program])
   }
 
   /** All of /etc: kinds, modes, owners, times of the last change, links, contents. */
