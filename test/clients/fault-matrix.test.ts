@@ -172,7 +172,7 @@ function markdown(): string {
 
 const preface = `# What clients get when an upstream fails
 
-Written by \`npm run test:clients\` (\`test/clients/fault-matrix.test.ts\`). Each client pulls an image of its own through an
+Written by \`npm run test:faults\` (\`test/clients/fault-matrix.test.ts\`). Each client pulls an image of its own through an
 agent whose upstream misbehaves: on the first request for each content ("once"), or on every one ("always"). The seconds are
 of the whole pull, the client's start included; the machine had other work. "Longest refusal" is how long the
 shim took at most to say that it has nothing, "longest answer" how long it took for an answer, its bytes included. \`failed\` is what the client said after it found no other registry that has the image either: in
