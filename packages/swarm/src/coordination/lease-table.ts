@@ -171,14 +171,16 @@ export class LeaseTable {
   /**
    * In a small swarm whoever fetches gets the next run while the last is on its way: upstream's pipe would be empty until
    * the news that it has landed have come here and a lease has gone back. In a larger one the others fill that gap, and
-   * chunks that are on their way twice as long come late to everybody.
+   * chunks that are on their way twice as long come late to everybody. Not before something of the last run has landed: a
+   * holder that is about to show would find all of a small blob on its way from upstream already.
    */
   #grantAhead(now: number): LeaseCommand[] {
     if (this.#members.size > membersAhead) return []
     const commands: LeaseCommand[] = []
     for (const member of this.#fetchers) {
       const length = this.#runLength()
-      if (!member.isWilling || member.leased.size > length) continue
+      if (!member.isWilling || member.leased.size > length || member.leased.size === member.runChunks)
+        continue
       const run = this.#free.firstRun(length)
       if (run !== undefined) commands.push(this.#leaseRun(member, run, now))
     }
