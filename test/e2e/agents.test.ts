@@ -47,6 +47,8 @@ test('a wrong byte that a node’s disk gives is not passed on, and the pull suc
 
   t.is((await pullThrough(good)).bytes, lab.imageBytes)
   t.notRegex(good.log, /peer sent wrong bytes/)
+  t.regex(bad.log, new RegExp(`"digest":"${layer}".*its bytes from ${2 * MiB} on .*a stored blob is damaged`))
+  t.regex(await bad.metrics(), /^shoal_cache_damaged_blobs_total 1$/m)
 })
 
 test('an agent with another secret never meets the swarm, and serves from upstream all the same', async (t) => {
