@@ -163,11 +163,14 @@ test('two halves that formed apart become one when the name shows both', async (
   t.pass()
 })
 
+/** Only root can make a namespace; elsewhere the title says why the test is skipped. */
 const isRoot = process.getuid?.() === 0
+const segmentTest: typeof test.skip = isRoot ? test : test.skip
+const unlessRoot = isRoot ? '' : ' (needs root)'
 
 // Multicast needs a network segment: a namespace with nothing but its loopback is one.
-;(isRoot ? test : test.skip)(
-  'hosts on one network segment find each other by mDNS, if their secret is the same',
+segmentTest(
+  `hosts on one network segment find each other by mDNS, if their secret is the same${unlessRoot}`,
   async (t) => {
     const script = new URL('./multicast-process.ts', import.meta.url).pathname
     const command = `ip link set lo up multicast on && ip route add 224.0.0.0/4 dev lo && exec "$0" "$1"`
