@@ -115,8 +115,12 @@ export class AccessGate {
       // Who was refused while the registry was there is not let in because it is away.
       if (known?.allowed === false) return { isPublic: false, trouble: error }
       if (isStillGood(known, now(), times.stalePublicMs)) return { isPublic: true, trouble: error }
-      if (await this.#wasPublic(route)) return { isPublic: true, trouble: error }
-      throw error
+      const at = await this.#wasPublicAt(route)
+      if (at === undefined) throw error
+      // Of the repository, not of this tag alone: what the manifest refers to is asked for next. Never fresh: it stands in
+      // for the registry's verdict only while that can't be had.
+      this.#public.set(key, { allowed: true, at: Math.min(at, now() - times.publicMs) })
+      return { isPublic: true, trouble: error }
     }
   }
 
@@ -172,9 +176,9 @@ export class AccessGate {
     return await abortable(ask(deadline.signal), deadline.signal)
   }
 
-  /** Whether this node, or else a peer, resolved the reference in this repository when anybody could. */
-  async #wasPublic(route: RepositoryRoute): Promise<boolean> {
-    if (route.kind !== 'manifest') return false
+  /** When this node, or else a peer, resolved the reference in this repository, if anybody could then. */
+  async #wasPublicAt(route: RepositoryRoute): Promise<number | undefined> {
+    if (route.kind !== 'manifest') return undefined
     const { metadata, tagHints, report } = this.#components
     const { reference, repository } = route
     const text = 'tag' in reference ? reference.tag : reference.digest
@@ -187,15 +191,13 @@ export class AccessGate {
       })
       const { signal } = deadline
       const own = await abortable(metadata.getTag(repository, text), signal)
-      if (own !== undefined) return own.isPublic && isServable(own, now(), staleTagMaxAgeMs)
-      const told = await abortable(
-        tagHints?.find(repository, text, { signal }) ?? Promise.resolve(undefined),
-        signal,
-      )
-      return told?.isPublic === true && isServable(told, now(), staleTagMaxAgeMs)
+      const asked = own ?? tagHints?.find(repository, text, { signal })
+      const record = await abortable(Promise.resolve(asked), signal)
+      const wasPublic = record?.isPublic === true && isServable(record, now(), staleTagMaxAgeMs)
+      return wasPublic ? record.resolvedAt : undefined
     } catch (error) {
       report('look up who may read', error)
-      return false
+      return undefined
     }
   }
 

@@ -174,7 +174,9 @@ test('a node that never asked believes a peer that a tag is public, only while t
     resolvedAt: Date.now(),
     isPublic: true,
   }
-  const content = new FakeContent().add(publicImage.digest, goodItem(publicImage.bytes))
+  const content = new FakeContent()
+    .add(publicImage.digest, goodItem(publicImage.bytes, { mediaType: mediaTypes.ociManifest }))
+    .add(publicImage.layer.digest, goodItem(shared))
   const fault = { current: down }
   const access: OriginAccess = {
     isPublic: async () => Promise.reject(fault.current),
@@ -182,9 +184,15 @@ test('a node that never asked believes a peer that a tag is public, only while t
   }
   const tagHints = { find: async () => found, announce: () => undefined }
   const origin = fakeOrigin({ resolve: () => Promise.reject(fault.current) })
-  const shim = await startShim(t, { content, access, tagHints, origin })
+  const clock = { now: Date.now() }
+  const shim = await startShim(t, { content, access, tagHints, origin }, { now: () => clock.now })
   t.is((await shim.get('/v2/org/open/manifests/v1')).status, 200)
+  // What the tag led to, which no peer knows as a reference of its own.
+  t.is((await shim.get(`/v2/org/open/blobs/${publicImage.layer.digest}`)).status, 200)
   fault.current = new OriginError('not-found', 'gone')
+  // A registry that was away is asked again after some seconds.
+  clock.now += 6_000
+  t.is((await shim.get(`/v2/org/open/blobs/${publicImage.layer.digest}`)).status, 404)
   t.is((await shim.get('/v2/org/other/manifests/v1')).status, 404)
 })
 
