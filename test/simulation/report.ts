@@ -18,12 +18,14 @@ export interface Figures {
   readonly survivors: number
   readonly boundSeconds: number
   readonly lastSeconds: number
+  /** The longest that a client who reads in order waited for its next chunk. */
+  readonly longestWaitSeconds: number
 }
 
 /** What the simulator says of a run, for people and for programs. */
 export function reportOf(scenario: Scenario, outcome: Outcome): { text: string; json: Figures } {
   const bound = boundOf(scenario)
-  const { completedAt, upstreamBytes, messages, survivors, layout, zoneBytes } = outcome
+  const { completedAt, upstreamBytes, messages, survivors, layout, zoneBytes, longestWait } = outcome
   const last = completedAt.at(-1) ?? Number.NaN
   const median = completedAt[completedAt.length >> 1] ?? Number.NaN
   const figures = {
@@ -38,6 +40,7 @@ export function reportOf(scenario: Scenario, outcome: Outcome): { text: string; 
     survivors,
     boundSeconds: bound / 1000,
     lastSeconds: last / 1000,
+    longestWaitSeconds: longestWait / 1000,
   }
   const rows: [string, string][] = [
     ['nodes', `${scenario.nodes}, ${completedAt.length} of ${survivors} that lived have all of it`],
@@ -46,6 +49,10 @@ export function reportOf(scenario: Scenario, outcome: Outcome): { text: string; 
     ['bound', `${figures.boundSeconds.toFixed(2)} s`],
     ['last node', `${figures.lastSeconds.toFixed(2)} s, ${figures.lastOverBound.toFixed(3)} x the bound`],
     ['median node', `${(median / 1000).toFixed(2)} s, ${figures.medianOverBound.toFixed(3)} x the bound`],
+    [
+      'longest wait',
+      `${figures.longestWaitSeconds.toFixed(2)} s for the next chunk, of a client that reads in order`,
+    ],
     ['control messages', `${figures.messagesPerNode.toFixed(0)} a node`],
   ]
   if (zoneBytes.length > 0)

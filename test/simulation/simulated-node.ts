@@ -43,6 +43,8 @@ export class SimulatedNode {
   isAlive = true
   arrivedAt: number | undefined
   completedAt: number | undefined
+  /** The longest that a client who reads in order waited for its next chunk, in milliseconds. */
+  longestWait = 0
   readonly #world: World
   #planner: DownloadPlanner | undefined
   #line: CoordinatorLine | undefined
@@ -51,6 +53,7 @@ export class SimulatedNode {
   /** Peers with which there is a connection already. */
   readonly #connected = new Set<SimulatedNode>()
   #readingAt = 0
+  #readingSince = 0
   /** Sessions that have something to send. */
   #unflushed: Session[] = []
   #depth = 0
@@ -84,6 +87,7 @@ export class SimulatedNode {
     if (!this.isAlive) return
     const { time, layout, random } = this.#world
     this.arrivedAt = time.now
+    this.#readingSince = time.now
     this.#planner = new DownloadPlanner({ layout, held: this.held.clone(), random, now: time.now })
     this.#line = new CoordinatorLine(this.#world, {
       node: this,
@@ -125,6 +129,9 @@ export class SimulatedNode {
     this.dispatch({ type: 'stored', index, from })
     const next = this.held.firstMissing(this.#readingAt)
     if (next === this.#readingAt) return
+    const { now } = this.#world.time
+    this.longestWait = Math.max(this.longestWait, now - this.#readingSince)
+    this.#readingSince = now
     this.#readingAt = next
     this.dispatch({ type: 'reading', index: next })
   }

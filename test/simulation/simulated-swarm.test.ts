@@ -36,6 +36,11 @@ test('longer chunks take a swarm longer', (t) => {
   t.true((last('--chunk', '4MiB') ?? 0) > (last() ?? 0))
 })
 
+test('a client that reads in order does not wait long for its next chunk, however thin the links are', (t) => {
+  const { outcome } = simulate('--nodes', '16', '--size', '32MiB', '--upstream', '20mbit', '--link', '20mbit')
+  t.true(outcome.longestWait < 5_000, `it waited ${outcome.longestWait} ms`)
+})
+
 test('large swarms get fewer chunks, and the report says so', (t) => {
   const { scenario } = parseOptions(['--nodes', '2001', '--size', '1GiB'])
   const swarm = new SimulatedSwarm(scenario)
@@ -44,6 +49,7 @@ test('large swarms get fewer chunks, and the report says so', (t) => {
     completedAt: [1],
     pulls: [],
     survivors: 1,
+    longestWait: 0,
     upstreamBytes: 1,
     messages: 1,
     layout: swarm.layout,

@@ -9,7 +9,6 @@ import { VirtualTime } from './virtual-time.ts'
 /** A swarm that makes no progress for so long has hung. */
 const maxIdleMs = 120_000
 const slowFactor = 0.1
-const minPieceBytes = 512 * 1024
 
 /** What nodes need of the world around them. */
 export interface World {
@@ -47,6 +46,8 @@ export interface Outcome {
   /** The same, by node: since the node came, and whether its link is a slow one. */
   readonly pulls: readonly { readonly took: number; readonly isSlow: boolean }[]
   readonly survivors: number
+  /** The longest that a client who reads in order waited for its next chunk, on any node that lived. */
+  readonly longestWait: number
   readonly upstreamBytes: number
   readonly layout: ChunkLayout
   readonly messages: number
@@ -77,7 +78,7 @@ export class SimulatedSwarm implements World {
     this.scenario = scenario
     const { size, chunk, nodes } = scenario
     this.layout = chunk === undefined ? layoutFor(size, nodes) : new CoarseLayout(size, chunk)
-    this.pieceBytes = Math.max(minPieceBytes, this.layout.chunkLength / 2)
+    this.pieceBytes = this.layout.chunkLength / 2
     this.random = seeded(scenario.seed)
     this.#living = scenario.nodes
     this.#upstream = new Uplink(this.time, scenario.upstream)
@@ -200,6 +201,7 @@ export class SimulatedSwarm implements World {
       completedAt: this.#done.map(({ completedAt = 0 }) => completedAt).sort((a, b) => a - b),
       pulls,
       survivors: this.#living,
+      longestWait: Math.max(0, ...this.#done.map(({ longestWait }) => longestWait)),
       upstreamBytes: this.#upstreamBytes,
       layout: this.layout,
       zoneBytes: [...this.#zoneLinks.values()].map(({ bytes }) => bytes),

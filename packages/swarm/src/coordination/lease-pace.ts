@@ -1,24 +1,29 @@
 /** Enough for a registry that is as fast as a few nodes; with more, each would get so little that the first chunks come late. */
-const minFetchers = 16
+const firstFetchers = 16
+/** With fewer, upstream idles while a lease travels. */
+const minFetchers = 6
 /** As many connections as an origin takes without complaint. */
 const maxFetchers = 64
-const growth = 1.5
-/** More fetchers are kept if they bring this much more. */
+/** By so much the number is changed for a trial. */
+const step = 1.5
+/** More fetchers are kept if they bring this much more, and fewer if they bring no less than this part. */
 const worthwhile = 1.15
+/** Where a chunk takes longer to come, fewer fetchers may bring each sooner. */
+const longChunkMs = 1_000
 const minEpochMs = 250
 const landingsPerFetcher = 2
-/** After growth did not pay, so many epochs pass before it is tried again. */
+/** After a trial did not pay, so many epochs pass before the next. */
 const patienceEpochs = 10
 
 /**
  * How many members of a swarm fetch from upstream at the same time: few, so that each chunk comes soon and can spread
  * while the next come, but as many as it takes to get what upstream can give. Found by trying: a hill climb on the rate
- * at which chunks land.
+ * at which chunks land, down where each takes long and up where it does not.
  */
 export class LeasePace {
-  #fetchers = minFetchers
-  /** Fetchers and rate of the epoch before the last growth; undefined when not in a trial. */
-  #before: { readonly fetchers: number; readonly rate: number } | undefined
+  #fetchers = firstFetchers
+  /** Fetchers and rate of the epoch before the trial; undefined when there is none. */
+  #before: Epoch | undefined
   #epochStart: number | undefined
   #landings = 0
   #patience = 0
@@ -38,22 +43,44 @@ export class LeasePace {
     this.#restart(now)
   }
 
+  /** @param rate - chunks per millisecond */
   #judge(rate: number): void {
     const before = this.#before
     this.#before = undefined
-    if (before !== undefined && rate < before.rate * worthwhile) {
+    if (before !== undefined && !hasPaid(before, { fetchers: this.#fetchers, rate })) {
       this.#fetchers = before.fetchers
       this.#patience = patienceEpochs
     } else if (this.#patience > 0) {
       this.#patience--
-    } else if (this.#fetchers < maxFetchers) {
-      this.#before = { fetchers: this.#fetchers, rate }
-      this.#fetchers = Math.min(maxFetchers, Math.ceil(this.#fetchers * growth))
+    } else {
+      this.#try(rate)
     }
+  }
+
+  #try(rate: number): void {
+    // Little's law.
+    const chunkMs = this.#fetchers / rate
+    const next =
+      chunkMs > longChunkMs
+        ? Math.max(minFetchers, Math.floor(this.#fetchers / step))
+        : Math.min(maxFetchers, Math.ceil(this.#fetchers * step))
+    if (next === this.#fetchers || (next > this.#fetchers && chunkMs * step > longChunkMs)) return
+    this.#before = { fetchers: this.#fetchers, rate }
+    this.#fetchers = next
   }
 
   #restart(now: number): void {
     this.#epochStart = now
     this.#landings = 0
   }
+}
+
+interface Epoch {
+  readonly fetchers: number
+  readonly rate: number
+}
+
+function hasPaid(before: Epoch, now: Epoch): boolean {
+  const grew = now.fetchers > before.fetchers
+  return grew ? now.rate >= before.rate * worthwhile : now.rate * worthwhile >= before.rate
 }

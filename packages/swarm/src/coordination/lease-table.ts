@@ -9,6 +9,12 @@ import type { SwarmMember } from './swarm-member.ts'
 /** A run is one HTTP range request: long enough to hide a round trip, short enough to share. */
 const maxRunChunks = 8
 /**
+ * A client reads in order, so the last chunk of a run must not come much later than the first. While it is not known how
+ * long one takes, runs are short.
+ */
+const maxRunMs = 1_000
+const firstRunChunks = 1
+/**
  * Runs shrink with what is left to give, so that in the end nobody has much to do that others could, if there are
  * others. (Guided self-scheduling: Polychronopoulos and Kuck, 1987.)
  */
@@ -259,7 +265,8 @@ export class LeaseTable {
     if (this.#members.size === 1) return maxRunChunks
     const fetchers = Math.max(1, Math.min(this.#members.size, this.#pace.fetchers))
     const fair = Math.ceil(this.#free.size / (runsPerFetcher * fetchers))
-    return Math.max(1, Math.min(maxRunChunks, fair))
+    const timely = this.#usualChunkMs === 0 ? firstRunChunks : Math.floor(maxRunMs / this.#usualChunkMs)
+    return Math.max(1, Math.min(maxRunChunks, fair, timely))
   }
 
   /** The first who is sent the whole keeps it; whoever else is sent it too is told to hang up. */

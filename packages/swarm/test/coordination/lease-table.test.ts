@@ -101,11 +101,22 @@ test('runs shrink as members join', (t) => {
     const table = tableOf(64)
     table.step({ type: 'settled' }, 0)
     for (let n = 0; n < members; n++) table.step({ type: 'join', member: `m${n}`, held: none(64) }, 0)
-    const [first] = table.step({ type: 'ask', member: 'm0', willing: true }, 0)
-    return first === undefined ? 0 : leasesOf([first], 'm0').length
+    const asked = table.step({ type: 'ask', member: 'm0', willing: true }, 0)
+    const index = leasesOf(asked, 'm0')[0] ?? -1
+    return leasesOf(table.step({ type: 'landed', member: 'm0', index }, 10), 'm0').length
   }
   t.is(runOf(1), 8)
   t.is(runOf(16), 2)
+})
+
+test('where a chunk takes long, and where nobody knows yet how long, runs are short', (t) => {
+  const table = tableOf(1_000)
+  table.step({ type: 'settled' }, 0)
+  for (const member of ['a', 'b']) table.step({ type: 'join', member, held: none(1_000) }, 0)
+  const first = leasesOf(table.step({ type: 'ask', member: 'a', willing: true }, 0), 'a')
+  t.is(first.length, 1)
+  const [index = -1] = first
+  t.is(leasesOf(table.step({ type: 'landed', member: 'a', index }, 300), 'a').length, 3)
 })
 
 test('a member has its next run before the last one ends, while few others fetch', (t) => {
@@ -133,9 +144,10 @@ test('where as many fetch as upstream has use for, nobody has a run ahead', (t) 
   const table = tableOf(1_000)
   table.step({ type: 'settled' }, 0)
   for (let n = 0; n < 16; n++) table.step({ type: 'join', member: `m${n}`, held: none(1_000) }, 0)
-  const runs = Array.from({ length: 16 }, (_, n) =>
-    leasesOf(table.step({ type: 'ask', member: `m${n}`, willing: true }, 0), `m${n}`),
-  )
+  const ask = (member: string) => leasesOf(table.step({ type: 'ask', member, willing: true }, 0), member)
+  const [index = -1] = ask('m0')
+  table.step({ type: 'landed', member: 'm0', index }, 10)
+  const runs = Array.from({ length: 15 }, (_, n) => ask(`m${n + 1}`))
   t.is(runs.at(-1)?.length, 8)
 })
 
@@ -166,15 +178,17 @@ function runLengths(chunks: number, beside: readonly string[]): number[] {
     }
   }
   take(table.step({ type: 'ask', member: 'a', willing: true }, 0))
+  let now = 0
   for (let index = leased.shift(); index !== undefined; index = leased.shift()) {
-    take(table.step({ type: 'landed', member: 'a', index }, 0))
+    now += 10
+    take(table.step({ type: 'landed', member: 'a', index }, now))
   }
   return lengths
 }
 
 test('runs shrink towards the end', (t) => {
   const lengths = runLengths(64, ['b'])
-  t.deepEqual(lengths.slice(0, 2), [8, 8])
+  t.deepEqual(lengths.slice(0, 3), [1, 8, 8])
   t.deepEqual(lengths.slice(-2), [1, 1])
   t.is(
     lengths.reduce((sum, length) => sum + length),
