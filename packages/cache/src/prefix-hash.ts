@@ -30,6 +30,8 @@ export class PrefixHash {
   /** Catching up from the file while the owner does other things. */
   #behind: { readonly ended: Promise<void>; readonly stop: AbortController } | undefined
   #stopped = false
+  /** What is read goes here: one advance at a time. */
+  #buffer: Buffer | undefined
 
   constructor(init: PrefixHashInit) {
     this.#init = init
@@ -88,7 +90,8 @@ export class PrefixHash {
     const { layout, file } = this.#init
     if (!this.#hasMore()) return
     // A chunk at a time: when writers keep the file threads busy, it is the number of reads that counts.
-    const buffer = Buffer.allocUnsafeSlow(Math.min(layout.chunkLength, layout.size))
+    this.#buffer ??= Buffer.allocUnsafeSlow(Math.min(layout.chunkLength, layout.size))
+    const buffer = this.#buffer
     while (this.#hasMore()) {
       signal.throwIfAborted()
       const restarts = this.#restarts

@@ -1,4 +1,5 @@
 import { InvalidInputError, type TransferListener } from '@shoal/content'
+import { freeMemory } from '../free-memory.ts'
 import type { MessageStream } from '../host/message-stream.ts'
 import { ExchangeReply, ExchangeRequest } from '../wire/exchange.ts'
 import { zoneField } from '../zones.ts'
@@ -140,7 +141,9 @@ export class Upload {
       const header = ExchangeReply.encode({ ...this.#takeControl(), inLine: turns.waitAgain(this), chunk })
       await this.#stream.sendWithBody(header, bytes, { signal: AbortSignal.timeout(uploadTimeoutMs) })
       const { digest } = source.descriptor
-      onEvent({ type: 'served', digest, bytes: bytes.length, peer: this.#stream.peer })
+      onEvent({ type: 'served', digest, bytes: chunk.length, peer: this.#stream.peer })
+      // It was read for this peer alone, and has gone out.
+      freeMemory(bytes)
     } finally {
       this.#isSending = false
       grantAll(turns.done(this, cost))

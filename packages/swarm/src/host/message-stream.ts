@@ -3,6 +3,7 @@ import { type AbortOptions, InvalidInputError } from '@shoal/content'
 import { pipe } from 'it-pipe'
 import * as varint from 'uint8-varint'
 import { Uint8ArrayList } from 'uint8arraylist'
+import { freeMemory } from '../free-memory.ts'
 import { abortable } from './abortable.ts'
 import { StreamClosedError } from './errors.ts'
 import { StreamReader } from './stream-reader.ts'
@@ -192,13 +193,17 @@ export class MessageStream {
   /** Moves what has arrived into `target`, as far as it goes. */
   #take(target: Uint8Array): number {
     let taken = 0
+    const emptied: Uint8Array[] = []
     for (const piece of this.#reader.arrived) {
       if (taken === target.byteLength) break
       const part = piece.subarray(0, target.byteLength - taken)
       target.set(part, taken)
       taken += part.byteLength
+      if (part.byteLength === piece.byteLength) emptied.push(piece)
     }
     if (taken > 0) this.#reader.consume(taken)
+    // Most are a frame of Noise that was decrypted into memory of its own.
+    for (const piece of emptied) freeMemory(piece)
     return taken
   }
 

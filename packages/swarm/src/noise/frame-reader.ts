@@ -2,6 +2,12 @@ import { InvalidInputError } from '@shoal/content'
 import type { CipherState } from './cipher-state.ts'
 import { tagBytes } from './noise-frame.ts'
 
+const maxFrameBytes = 0xffff
+/** More that lie idle are left to the garbage collector. */
+const maxIdle = 16
+/** Memory for frames that come in parts, of all connections: on a slow line that is every frame. */
+const idle: Buffer[] = []
+
 /**
  * Takes frames apart as their bytes come in. A frame that is all there is decrypted from where the transport put it;
  * of one that is not, the part that is there is copied. Holds less than one frame between calls.
@@ -12,6 +18,7 @@ export class FrameReader {
   #lengthStart: number | undefined
   /** Ciphertext of the frame that is coming in. */
   #frame: Buffer | undefined
+  #frameBytes = 0
   #filled = 0
 
   constructor(cipher: CipherState) {
@@ -47,15 +54,17 @@ export class FrameReader {
           offset += length
           continue
         }
-        this.#frame = Buffer.allocUnsafeSlow(length)
+        this.#frame = idle.pop() ?? Buffer.allocUnsafeSlow(maxFrameBytes)
+        this.#frameBytes = length
         this.#filled = 0
       }
-      const part = bytes.subarray(offset, offset + this.#frame.length - this.#filled)
+      const part = bytes.subarray(offset, offset + this.#frameBytes - this.#filled)
       this.#frame.set(part, this.#filled)
       this.#filled += part.length
       offset += part.length
-      if (this.#filled === this.#frame.length) {
-        plaintext.push(this.#cipher.open(this.#frame))
+      if (this.#filled === this.#frameBytes) {
+        plaintext.push(this.#cipher.open(this.#frame.subarray(0, this.#frameBytes)))
+        if (idle.length < maxIdle) idle.push(this.#frame)
         this.#frame = undefined
       }
     }
