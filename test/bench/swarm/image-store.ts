@@ -4,6 +4,8 @@ import type { Workspace } from '../../harness/workspace.ts'
 import { type BenchImage, buildImage } from './bench-image.ts'
 import { phasesOf, type Workload } from './workload.ts'
 
+const warmUpBytes = 4e6
+
 /** Builds the images of workloads, once each, and keeps them as a registry stores them. */
 export class ImageStore {
   /** What registries are started with. */
@@ -27,7 +29,12 @@ export class ImageStore {
     return images
   }
 
-  async #image({ bytes, layers }: Workload, phase: string): Promise<BenchImage> {
+  /** A small one, of which nobody counts the time. */
+  async warmUp(): Promise<BenchImage> {
+    return await this.#image({ bytes: warmUpBytes, layers: 1 }, 'warm-up')
+  }
+
+  async #image({ bytes, layers }: Pick<Workload, 'bytes' | 'layers'>, phase: string): Promise<BenchImage> {
     const name = `${bytes}-${layers}-${phase}`
     const known = this.#images.get(name)
     if (known !== undefined) return known

@@ -18,6 +18,7 @@ export async function runCase(one: Case, init: RunCaseInit): Promise<CaseRuns> {
   const { workspace, store, onRun } = init
   const { workload, only } = one
   const images = await store.imagesOf(workload)
+  const warmUp = await store.warmUp()
   const contenders = init.contenders.filter(({ name }) => only?.includes(name) ?? true)
   const runs = new Map<string, PhaseRun[][]>(contenders.map(({ name }) => [name, []]))
   for (let repetition = 0; repetition < workload.repetitions; repetition++) {
@@ -25,7 +26,8 @@ export async function runCase(one: Case, init: RunCaseInit): Promise<CaseRuns> {
     const first = repetition % Math.max(1, contenders.length)
     for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)]) {
       onRun(contender.name, repetition)
-      const run = await runContender({ contender, workload, images, storage: store.storage, workspace })
+      const { storage } = store
+      const run = await runContender({ contender, workload, images, warmUp, storage, workspace })
       runs.get(contender.name)?.push(run)
     }
   }

@@ -33,6 +33,8 @@ export interface RunInit {
   readonly workload: Workload
   /** One for each phase. */
   readonly images: readonly BenchImage[]
+  /** Pulled by all nodes before the clock runs: programs run for weeks, and are not what they are when they start. */
+  readonly warmUp: BenchImage
   /** The registry's, with the images in it. */
   readonly storage: string
   readonly workspace: Workspace
@@ -40,7 +42,7 @@ export interface RunInit {
 
 /** Runs a workload on a cluster of its own. */
 export async function runContender(init: RunInit): Promise<PhaseRun[]> {
-  const { contender, workload, images, storage, workspace } = init
+  const { contender, workload, images, warmUp, storage, workspace } = init
   await using resources = new AsyncDisposableStack()
   const home = resources.use(await workspace.temporary(contender.name))
   const { link, nodes } = workload
@@ -61,9 +63,14 @@ export async function runContender(init: RunInit): Promise<PhaseRun[]> {
   )
   const shared = testbed.host('shared')
   const nodeHosts = testbed.hosts.filter((host) => host !== upstream && host !== shared)
-  const cluster = { upstream, shared, nodes: nodeHosts, registry, images, directory }
+  const cluster = { upstream, shared, nodes: nodeHosts, registry, images: [...images, warmUp], directory }
   const started = resources.use(await contender.start(cluster))
   const commands = await commandsOf({ workload, cluster, started, resources })
+  await pullOnNodes({
+    pulls: await pullsOf(nodeHosts, (node) => commands(node, warmUp)),
+    atOnce: nodes,
+    timeoutMs: timeoutMsOf(workload),
+  })
   const runs: PhaseRun[] = []
   for (const [index, phase] of phasesOf(workload).entries()) {
     const image = images[index] as BenchImage
@@ -124,9 +131,7 @@ interface PhaseInit {
 async function runPhase({ workload, phase, cluster, testbed, commandOf }: PhaseInit): Promise<PhaseRun> {
   const { nodes, upstream, shared, registry } = cluster
   const others = [upstream, shared]
-  const pulls = await Promise.all(
-    nodes.map(async (host, index) => ({ host, command: await commandOf(index) })),
-  )
+  const pulls = await pullsOf(nodes, commandOf)
   await Promise.all([...nodes, ...others].map(resetPeaks))
   const usageBefore = await usageOf([...nodes, ...others])
   const requestsBefore = (await registry.accesses()).length
@@ -157,6 +162,10 @@ async function runPhase({ workload, phase, cluster, testbed, commandOf }: PhaseI
     otherCpuSeconds: others.reduce((sum, host) => sum + usedBy(host).cpuSeconds, 0),
     machineBusy: (cpuAfter.busy - cpuBefore.busy) / (cpuAfter.total - cpuBefore.total),
   }
+}
+
+async function pullsOf(nodes: readonly Host[], commandOf: (node: number) => Promise<Command>) {
+  return await Promise.all(nodes.map(async (host, index) => ({ host, command: await commandOf(index) })))
 }
 
 async function usageOf(hosts: readonly Host[]): Promise<ReadonlyMap<Host, HostUsage>> {
