@@ -18,6 +18,7 @@ import {
   maxMembers,
   maxStreamsPerPeer,
   maxVouchedPerMessage,
+  maxWantedPlaces,
   maxZoneCharacters,
 } from './coordination-protocol.ts'
 import type { LeaseCommand, LeaseEvent } from './lease-events.ts'
@@ -125,11 +126,12 @@ export class Coordinator {
           step({ type: 'landed', member, index })
           if (hash?.length === 32) this.#vouch(swarm, { index, hash, voucher: member })
         }
-        const { release, pauseMs = 0, willing, claim, working } = request
+        const { release, pauseMs = 0, willing, claim, working, wanted } = request
         if (working === true) step({ type: 'working', member })
         if (release.length > 0 || pauseMs > 0) step({ type: 'release', member, indexes: release, pauseMs })
         if (claim === true) step({ type: 'claim', member })
         if (willing !== undefined) step({ type: 'ask', member, willing })
+        if (wanted.length > 0) step({ type: 'want', member, indexes: wanted.slice(0, maxWantedPlaces) })
       },
       leave: () => {
         if (swarm.members.get(member) !== entry) return

@@ -36,6 +36,11 @@ export class ChunkIntake {
     return this.#init.partial.held.has(index)
   }
 
+  /** Whether upstream itself sent it in this run. */
+  isFromUpstream(index: number): boolean {
+    return this.#fromUpstream.has(index)
+  }
+
   async fromPeer(peer: string, chunk: ReceivedChunk): Promise<void> {
     const { index, bytes, claimedHash } = chunk
     if (this.isHeld(index)) return
