@@ -1,5 +1,6 @@
 import { type BlobStore, type ChunkSource, digestToCid, type StoredBlob } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
+import { compareDistance, kadId, placeOf } from '../dist/discovery/kad-distance.js'
 import { parseClusterSecret } from '../dist/host/cluster-secret.js'
 import { createSwarmHost } from '../dist/host/swarm-host.js'
 import { MemoryOrigin } from './memory-origin.ts'
@@ -108,6 +109,26 @@ test.serial('a blob that one node has is had by another while upstream is down',
   origin.faults.down = true
   t.is(await pull(second, address), address.digest)
   t.is(bytesFrom(second, 'peer'), 6 * MiB)
+  t.is(bytesFrom(second, 'upstream'), 0)
+})
+
+test.serial('a coordinator that has the blob itself says so to those who come', async (t) => {
+  const origin = new MemoryOrigin()
+  const [first, second] = await startSwarm(t, 2, origin)
+  if (first === undefined || second === undefined) return t.fail()
+  const [mine, other] = [first, second].map(({ swarm }) => placeOf(swarm.peer)) as [Uint8Array, Uint8Array]
+  let bytes: Uint8Array
+  let address: ReturnType<MemoryOrigin['add']>
+  do {
+    bytes = randomBlob(2 * MiB)
+    address = origin.add(bytes)
+  } while (compareDistance(kadId(digestToCid(address.digest).multihash.bytes), mine, other) > 0)
+  const descriptor = await origin.describe(address)
+  async function* once() {
+    yield bytes
+  }
+  await first.import({ descriptor, bytes: once() })
+  t.is(await pull(second, address), address.digest)
   t.is(bytesFrom(second, 'upstream'), 0)
 })
 

@@ -77,10 +77,13 @@ interface Swarm {
  */
 export class Coordinator {
   readonly #host: SwarmHost
+  readonly #holds: (digest: Digest) => Promise<boolean>
   readonly #swarms = new Map<Digest, Swarm>()
 
-  constructor(components: { host: SwarmHost }) {
+  /** @param components.holds - whether this node has all of a blob */
+  constructor(components: { host: SwarmHost; holds: (digest: Digest) => Promise<boolean> }) {
     this.#host = components.host
+    this.#holds = components.holds
   }
 
   async start(): Promise<void> {
@@ -197,6 +200,8 @@ export class Coordinator {
   async #findProviders(swarm: Swarm): Promise<void> {
     const { signal } = swarm.search
     try {
+      // The DHT names others only.
+      if (await this.#holds(swarm.digest)) this.#step(swarm, { type: 'providers', peers: [this.#host.peer] })
       const providers = this.#host.discovery.find(digestToCid(swarm.digest), {
         limit: providersAsked,
         signal,

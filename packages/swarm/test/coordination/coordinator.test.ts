@@ -15,7 +15,7 @@ const addresses = ['/ip4/127.0.0.1/tcp/2']
 
 async function coordinator(t: { teardown(work: () => void): void }) {
   const host = new StreamPairHost()
-  const served = new Coordinator({ host })
+  const served = new Coordinator({ host, holds: async () => false })
   await served.start()
   t.teardown(() => served.stop())
   return { host, served }
