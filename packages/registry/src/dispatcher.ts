@@ -13,6 +13,7 @@ import { endWithFin } from './linger.ts'
 import { sendListing, serveListing } from './listing-handler.ts'
 import { serveManifest } from './manifest-handler.ts'
 import { servePush } from './push-handler.ts'
+import type { PushKeeper } from './push-keeper.ts'
 import type { ReferenceResolver } from './reference-resolver.ts'
 import { noReferrers } from './referrers.ts'
 import { isUnexpected, refusalFor } from './refusal.ts'
@@ -28,6 +29,7 @@ export interface DispatcherInit {
   readonly metadata: MetadataStore
   readonly gate: AccessGate
   readonly contents: RepositoryContents
+  readonly keeper: PushKeeper
   readonly tags: ReferenceResolver
   readonly manifestTimeoutMs: number
   readonly firstByteTimeoutMs: number
