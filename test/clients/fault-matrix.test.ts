@@ -29,6 +29,8 @@ const table = fileURLToPath(new URL('../../docs/faults.md', import.meta.url))
 interface Cell {
   readonly client: string
   readonly result: 'pulled' | 'failed' | 'WRONG'
+  /** What the client said when it failed. */
+  readonly why: string
   readonly seconds: number
   /** The longest that the shim took to say that there is nothing. */
   readonly longestRefusal: number
@@ -60,9 +62,9 @@ for (const { fault, duration } of allRows) {
   test.serial(`${fault.name}, ${duration}`, async (t) => {
     const cells = await pullWithEach(fault, duration)
     rows.push({ fault, duration, cells })
-    for (const { client, result, seconds, longestAnswer, longestRefusal } of cells) {
+    for (const { client, result, why, seconds, longestAnswer, longestRefusal } of cells) {
       const what = `${client} ${result} in ${seconds.toFixed(1)} s, the longest answer ${longestAnswer.toFixed(1)} s`
-      t.log(what)
+      t.log(what, why)
       t.not(result, 'WRONG', what)
       if (fault.isSurvivable === true || (duration === 'once' && isPassing(fault)))
         t.is(result, 'pulled', what)
@@ -96,7 +98,7 @@ async function pullWithEach(fault: Fault, duration: Duration): Promise<Cell[]> {
     await mkdir(directory)
     const seen = answers(node).length
     const startedAt = performance.now()
-    const result = await pull(client, {
+    const outcome = await pull(client, {
       shim: node.shim,
       directory,
       tag: `v${index}`,
@@ -106,7 +108,7 @@ async function pullWithEach(fault: Fault, duration: Duration): Promise<Cell[]> {
     const given = answers(node).slice(seen)
     const longestOf = (some: readonly Answer[]) => Math.max(0, ...some.map((answer) => answer.seconds))
     const longestRefusal = longestOf(given.filter(({ status }) => status >= 400))
-    cells.push({ client: client.name, result, seconds, longestRefusal, longestAnswer: longestOf(given) })
+    cells.push({ client: client.name, ...outcome, seconds, longestRefusal, longestAnswer: longestOf(given) })
   }
   return cells
 }
@@ -130,13 +132,14 @@ async function addImages(registry: MemoryRegistry, home: string): Promise<string
 async function pull(
   client: Client,
   { expected, ...where }: { shim: string; directory: string; tag: string; expected: string },
-): Promise<Cell['result']> {
+): Promise<Pick<Cell, 'result' | 'why'>> {
   try {
     await using pulled = await client.pull({ repository, ...where })
     const bytes = await readFile(join(pulled.root, 'file'))
-    return createHash('sha256').update(bytes).digest('hex') === expected ? 'pulled' : 'WRONG'
-  } catch {
-    return 'failed' // the client said so, which is what the table is for
+    const isRight = createHash('sha256').update(bytes).digest('hex') === expected
+    return { result: isRight ? 'pulled' : 'WRONG', why: '' }
+  } catch (error) {
+    return { result: 'failed', why: String(error).slice(-600) } // the table is for that
   }
 }
 

@@ -56,6 +56,7 @@ export async function dispatch(exchange: Exchange, init: DispatcherInit): Promis
   } catch (error) {
     delivery = await refuse(exchange, { error, route: parsed }, init.report)
   }
+  const seconds = (performance.now() - startedAt) / 1000
   init.onEvent({
     type: 'request',
     method,
@@ -64,7 +65,8 @@ export async function dispatch(exchange: Exchange, init: DispatcherInit): Promis
     registry: parsed !== undefined && parsed.kind !== 'ping' ? parsed.repository.registry : undefined,
     status: delivery.status,
     bytes: delivery.bytes,
-    seconds: (performance.now() - startedAt) / 1000,
+    seconds,
+    longestWait: delivery.longestWait ?? seconds,
     userAgent: (headers['user-agent'] ?? '').slice(0, maxLoggedAgent),
     outcome: delivery.outcome,
     reason: delivery.reason,

@@ -223,6 +223,56 @@ test.serial('bytes from upstream that do not have the digest are never a finishe
   t.false(await node.blobs.has(address.digest))
 })
 
+/** An origin that has another byte in the first so many of its answers. */
+function wrongAtFirst(times: number): MemoryOrigin {
+  const origin = new MemoryOrigin()
+  const fetchOf = origin.fetch.bind(origin)
+  let left = times
+  origin.fetch = async (address, options) => {
+    const content = await fetchOf(address, options)
+    return left-- > 0 ? { ...content, body: flipped(content.body) } : content
+  }
+  return origin
+}
+
+async function* flipped(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let isFirst = true
+  for await (const piece of body) {
+    const bytes = Uint8Array.from(piece)
+    if (isFirst) bytes[0] = (bytes[0] ?? 0) ^ 1
+    isFirst = false
+    yield bytes
+  }
+}
+
+test.serial('a wrong byte that upstream sends once costs a small blob no pull', async (t) => {
+  const origin = wrongAtFirst(1)
+  const address = origin.add(randomBlob(10_000))
+  const [node] = await startSwarm(t, 1, origin)
+  if (node === undefined) return t.fail()
+  t.is(await pull(node, address), address.digest)
+  t.is(origin.bytesSent, 20_000)
+})
+
+test.serial('of a larger one it never comes to its end, and the next pull has it', async (t) => {
+  const origin = wrongAtFirst(1)
+  const address = origin.add(randomBlob(3 * MiB))
+  const [node] = await startSwarm(t, 1, origin)
+  if (node === undefined) return t.fail()
+  await t.throwsAsync(pull(node, address), { name: 'DigestMismatchError' })
+  t.is(await pull(node, address), address.digest)
+  t.is(origin.bytesSent, 6 * MiB)
+})
+
+test.serial('an upstream that goes on sending wrong bytes is asked twice', async (t) => {
+  const origin = wrongAtFirst(Number.POSITIVE_INFINITY)
+  const address = origin.add(randomBlob(10_000))
+  const [node] = await startSwarm(t, 1, origin)
+  if (node === undefined) return t.fail()
+  await t.throwsAsync(pull(node, address), { name: 'DigestMismatchError' })
+  t.is(origin.bytesSent, 20_000)
+})
+
 /** A store that gives peers wrong bytes; with `consistent`, under a hash that fits them. */
 function lyingStore(blobs: BlobStore, options: { consistent: boolean }): BlobStore {
   const lie = <T extends ChunkSource>(source: T): T =>
