@@ -9,6 +9,7 @@ import { indexOf } from './image.ts'
 /** dockerd, with the shim among its `registry-mirrors`. */
 export const docker: Client = {
   name: 'dockerd',
+  program: 'dockerd',
   pull,
   digestOf: (image) => indexOf(image).digest,
 }

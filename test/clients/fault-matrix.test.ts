@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { newSecretFile, SwarmNode } from '../harness/agents.ts'
+import { debianRoot } from '../harness/debian-root.ts'
 import { installPackages } from '../harness/install.ts'
 import { addImage, MemoryRegistry } from '../harness/memory-registry.ts'
 import { run } from '../harness/run.ts'
+import { Sandbox } from '../harness/sandbox.ts'
 import { Workspace } from '../harness/workspace.ts'
-import type { Client } from './client.ts'
+import { type Client, type ClientHost, type PullRequest, thisHost } from './client.ts'
 import { cri } from './cri.ts'
 import { ctr } from './ctr.ts'
 import { docker } from './docker.ts'
@@ -17,7 +19,26 @@ import { clientPackages } from './lab.ts'
 import { podman } from './podman.ts'
 import { skopeo } from './skopeo.ts'
 
-const clients: readonly Client[] = [ctr, cri, docker, podman, skopeo]
+/** A client of a Debian. */
+interface Column {
+  readonly client: Client
+  readonly release: Release
+}
+
+type Release = 'bookworm' | 'trixie' | 'sid'
+
+/** This machine's, and newer ones in root directories of their own: what differs between their versions is how they fail. */
+const clientsOf: Readonly<Record<Release, readonly Client[]>> = {
+  bookworm: [ctr, cri, docker, podman, skopeo],
+  trixie: [cri, podman],
+  sid: [ctr, cri, podman, skopeo],
+}
+
+const columns: readonly Column[] = Object.entries(clientsOf).flatMap(([release, clients]) =>
+  clients.map((client) => ({ client, release: release as Release })),
+)
+/** Pulls of a row at the same time: most of them wait. Each has a node, an image and directories of its own. */
+const parallel = 3
 const repository = 'library/shoal-fault-test'
 const layerBytes = 3 * 1024 * 1024
 /** The rule: nobody waits longer for an answer, or for its next byte. The rest is for a busy machine. */
@@ -28,27 +49,30 @@ const table = fileURLToPath(new URL('../../docs/faults.md', import.meta.url))
 /** What one client got under one fault. */
 interface Cell {
   readonly client: string
-  readonly result: 'pulled' | 'failed' | 'WRONG'
+  /** `'at second'`: the first pull failed, and another one of the same image did not. */
+  readonly result: 'pulled' | 'at second' | 'failed' | 'WRONG'
+  /** What the client said when it failed. */
+  readonly why: string
   readonly seconds: number
   /** The longest that the shim took to say that there is nothing. */
   readonly longestRefusal: number
-  /** The longest that it took for an answer, of which some bytes came. */
-  readonly longestAnswer: number
+  /** The longest that a client waited for a byte, the first or the next. */
+  readonly longestSilence: number
 }
 
 const rows: { fault: Fault; duration: Duration; cells: Cell[] }[] = []
 let workspace: Workspace
 
 test.before(async (t) => {
-  t.timeout(1_200_000)
+  t.timeout(3_000_000)
   await installPackages(clientPackages, 'npm run test:clients')
   workspace = await Workspace.create('faults')
 })
 
 test.after.always(async () => {
-  await workspace?.[Symbol.asyncDispose]()
   // A part of it would not be the table.
-  if (rows.length === allRows.length) await writeFile(table, markdown())
+  if (rows.length === allRows.length) await writeFile(table, await markdown())
+  await workspace?.[Symbol.asyncDispose]()
 })
 
 const allRows = faults.flatMap((fault) => {
@@ -60,62 +84,107 @@ for (const { fault, duration } of allRows) {
   test.serial(`${fault.name}, ${duration}`, async (t) => {
     const cells = await pullWithEach(fault, duration)
     rows.push({ fault, duration, cells })
-    for (const { client, result, seconds, longestAnswer, longestRefusal } of cells) {
-      const what = `${client} ${result} in ${seconds.toFixed(1)} s, the longest answer ${longestAnswer.toFixed(1)} s`
-      t.log(what)
+    for (const { client, result, why, seconds, longestSilence, longestRefusal } of cells) {
+      const what = `${client} ${result} in ${seconds.toFixed(1)} s, the longest silence ${longestSilence.toFixed(1)} s`
+      t.log(what, why)
       t.not(result, 'WRONG', what)
       if (fault.isSurvivable === true || (duration === 'once' && isPassing(fault)))
         t.is(result, 'pulled', what)
+      else if (duration === 'once') t.not(result, 'failed', what)
       t.true(longestRefusal < maxWaitSeconds + slackSeconds, what)
-      // A wait for the first byte, and one for a byte that never comes.
-      t.true(longestAnswer < 2 * maxWaitSeconds + slackSeconds, what)
+      t.true(longestSilence < maxWaitSeconds + slackSeconds, what)
     }
   })
 }
 
-/** What a client alone gets over. A registry that says no is believed, and one that sends wrong bytes fails the pull. */
+/** What a client alone gets over at once. A registry that says no is believed, and one that sends wrong bytes fails the pull. */
 function isPassing({ name }: Fault): boolean {
   return !['404', '403', 'a wrong byte'].includes(name)
 }
 
 async function pullWithEach(fault: Fault, duration: Duration): Promise<Cell[]> {
-  const name = `fault-${rows.length}`
-  const home = await workspace.directory(name)
+  const home = await workspace.directory(`fault-${rows.length}`)
   await using registry = await MemoryRegistry.start()
   const images = await addImages(registry, home)
   injectFault(registry, fault, duration)
-  await using node = await SwarmNode.start({
-    ...{ name, directory: join(home, 'node'), secretFile: await newSecretFile(home), bootstrap: [] },
-    // Named, so that it is dead and not forbidden.
-    upstreams: [`docker.io=http://${registry.host}`, `dead.example=${deadHost}`],
-    flags: ['--log-level', 'debug'],
-  })
   const cells: Cell[] = []
-  for (const [index, client] of clients.entries()) {
-    const directory = join(home, String(index))
-    await mkdir(directory)
-    const seen = answers(node).length
-    const startedAt = performance.now()
-    const result = await pull(client, {
-      shim: node.shim,
-      directory,
-      tag: `v${index}`,
-      expected: images[index] ?? '',
-    })
-    const seconds = (performance.now() - startedAt) / 1000
-    const given = answers(node).slice(seen)
-    const longestOf = (some: readonly Answer[]) => Math.max(0, ...some.map((answer) => answer.seconds))
-    const longestRefusal = longestOf(given.filter(({ status }) => status >= 400))
-    cells.push({ client: client.name, result, seconds, longestRefusal, longestAnswer: longestOf(given) })
+  const waiting = columns.entries()
+  const work = async () => {
+    for (const [index, column] of waiting) {
+      const pulling = {
+        registry,
+        home: join(home, String(index)),
+        tag: `v${index}`,
+        expected: images[index] ?? '',
+      }
+      cells[index] = await pullWith(column, pulling, duration === 'once' ? 2 : 1)
+    }
   }
+  await Promise.all(Array.from({ length: parallel }, work))
   return cells
+}
+
+interface Pulling {
+  readonly registry: MemoryRegistry
+  /** Does not exist yet. */
+  readonly home: string
+  readonly tag: string
+  /** The hash of the image's file. */
+  readonly expected: string
+}
+
+/** Through a node of its own, which knows nothing of what other clients met; a failed pull is tried again. */
+async function pullWith(
+  { client, release }: Column,
+  { registry, home, tag, expected }: Pulling,
+  attempts: number,
+): Promise<Cell> {
+  await mkdir(home)
+  await using resources = new AsyncDisposableStack()
+  const node = resources.use(
+    await SwarmNode.start({
+      ...{ name: tag, directory: join(home, 'node'), secretFile: await newSecretFile(home), bootstrap: [] },
+      // Named, so that it is dead and not forbidden.
+      upstreams: [`docker.io=http://${registry.host}`, `dead.example=${deadHost}`],
+      flags: ['--log-level', 'debug'],
+    }),
+  )
+  const startedAt = performance.now()
+  let outcome: Outcome = { result: 'failed', why: '' }
+  for (let attempt = 1; attempt <= attempts && outcome.result === 'failed'; attempt++) {
+    const directory = join(home, String(attempt))
+    await mkdir(directory)
+    await using host = await hostOf(release)
+    const { result, why } = await pull(client, { shim: node.shim, directory, tag, expected, host })
+    outcome = { result: result === 'pulled' && attempt > 1 ? 'at second' : result, why: why || outcome.why }
+  }
+  const seconds = (performance.now() - startedAt) / 1000
+  const given = answers(node)
+  const longest = (times: readonly number[]) => Math.max(0, ...times)
+  return {
+    ...{ client: `${client.name}, ${release}`, ...outcome, seconds },
+    longestRefusal: longest(given.filter(({ status }) => status >= 400).map((answer) => answer.seconds)),
+    longestSilence: longest(given.map(({ longestWait }) => longestWait)),
+  }
+}
+
+/** A host in which nothing is left of pulls before. */
+async function hostOf(release: Release): Promise<ClientHost & AsyncDisposable> {
+  if (release === 'bookworm') return { ...thisHost, async [Symbol.asyncDispose]() {} }
+  const sandbox = await Sandbox.start(await debianRoot(release), workspace.path)
+  const { machine } = sandbox
+  return {
+    machine,
+    path: (path) => sandbox.path(path),
+    [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose](),
+  }
 }
 
 /** An image for each client, so that none finds what another had fetched; returns the hashes of their files. */
 async function addImages(registry: MemoryRegistry, home: string): Promise<string[]> {
   const stored = registry.add(repository)
   const hashes: string[] = []
-  for (const index of clients.keys()) {
+  for (const index of columns.keys()) {
     const place = join(home, `tree-${index}`)
     await mkdir(place)
     const bytes = randomBytes(layerBytes)
@@ -127,22 +196,26 @@ async function addImages(registry: MemoryRegistry, home: string): Promise<string
   return hashes
 }
 
+type Outcome = Pick<Cell, 'result' | 'why'>
+
 async function pull(
   client: Client,
-  { expected, ...where }: { shim: string; directory: string; tag: string; expected: string },
-): Promise<Cell['result']> {
+  { expected, ...where }: { expected: string } & Omit<PullRequest, 'repository'>,
+): Promise<Outcome> {
   try {
     await using pulled = await client.pull({ repository, ...where })
     const bytes = await readFile(join(pulled.root, 'file'))
-    return createHash('sha256').update(bytes).digest('hex') === expected ? 'pulled' : 'WRONG'
-  } catch {
-    return 'failed' // the client said so, which is what the table is for
+    const isRight = createHash('sha256').update(bytes).digest('hex') === expected
+    return { result: isRight ? 'pulled' : 'WRONG', why: '' }
+  } catch (error) {
+    return { result: 'failed', why: String(error).slice(-600) } // the table is for that
   }
 }
 
 interface Answer {
   readonly status: number
   readonly seconds: number
+  readonly longestWait: number
 }
 
 /** What the node answered, by its log. */
@@ -153,28 +226,40 @@ function answers({ wholeLog }: SwarmNode): Answer[] {
     .map((line) => JSON.parse(line) as Answer)
 }
 
-function markdown(): string {
-  const head = [
-    'upstream',
-    'how long',
-    ...clients.map(({ name }) => name),
-    'longest refusal',
-    'longest answer',
-  ]
+const words = {
+  pulled: 'pulled',
+  'at second': 'pulled at the second attempt',
+  failed: 'failed',
+  WRONG: 'WRONG',
+}
+
+async function markdown(): Promise<string> {
+  const names = await Promise.all(
+    columns.map(async (column) => `${column.client.name} ${await versionOf(column)}`),
+  )
+  const head = ['upstream', 'how long', ...names, 'longest refusal', 'longest silence']
   const lines = rows.map(({ fault, duration, cells }) => {
-    const texts = cells.map(({ result, seconds }) => `${result}, ${seconds.toFixed(1)} s`)
+    const texts = cells.map(({ result, seconds }) => `${words[result]}, ${seconds.toFixed(1)} s`)
     const refusal = Math.max(...cells.map(({ longestRefusal }) => longestRefusal))
-    const answer = Math.max(...cells.map(({ longestAnswer }) => longestAnswer))
-    return [fault.name, duration, ...texts, `${refusal.toFixed(1)} s`, `${answer.toFixed(1)} s`]
+    const silence = Math.max(...cells.map(({ longestSilence }) => longestSilence))
+    return [fault.name, duration, ...texts, `${refusal.toFixed(1)} s`, `${silence.toFixed(1)} s`]
   })
   return `${preface}\n${[head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`
 }
 
+async function versionOf({ client, release }: Column): Promise<string> {
+  await using host = await hostOf(release)
+  const text = await host.machine.run(client.program, ['--version'])
+  return `${/\d+\.\d+\.\d+/.exec(text)?.[0]} (${release})`
+}
+
 const preface = `# What clients get when an upstream fails
 
-Written by \`npm run test:faults\` (\`test/clients/fault-matrix.test.ts\`). Each client pulls an image of its own through an
-agent whose upstream misbehaves: on the first request for each content ("once"), or on every one ("always"). The seconds are
-of the whole pull, the client's start included; the machine had other work. "Longest refusal" is how long the
-shim took at most to say that it has nothing, "longest answer" how long it took for an answer, its bytes included. \`failed\` is what the client said after it found no other registry that has the image either: in
-real life it goes on to the upstream itself. No pull may succeed with a wrong byte.
+Written by \`npm run test:faults\` (\`test/clients/fault-matrix.test.ts\`). Each client pulls an image of its own, through an
+agent of its own whose upstream misbehaves: on the first request for each content ("once"), or on every one ("always"). The
+clients are those of Debian 12, 13 and sid. The seconds are of the whole pull, or of both when it was tried again, the client's
+start included; three clients pulled at the same time, and the machine had other work. "Longest refusal" is how long the shim
+took at most to say that it has nothing, "longest silence" the longest that a client waited for the first or the next byte of an
+answer. \`failed\` is what the client said after it found no other registry that has the image either: in real life it goes on
+to the upstream itself. No pull may succeed with a wrong byte.
 `

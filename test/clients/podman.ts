@@ -1,18 +1,24 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { run } from '../harness/run.ts'
-import type { Client, PulledImage, PullRequest } from './client.ts'
+import { type Client, type PulledImage, type PullRequest, thisHost } from './client.ts'
 import { indexOf } from './image.ts'
 import { writeRegistriesConf } from './registries-conf.ts'
 
 /** podman, with a store of its own. */
 export const podman: Client = {
   name: 'podman',
+  program: 'podman',
   pull,
   digestOf: (image) => indexOf(image).digest,
 }
 
-async function pull({ shim, repository, tag, directory }: PullRequest): Promise<PulledImage> {
+async function pull({
+  shim,
+  repository,
+  tag,
+  directory,
+  host = thisHost,
+}: PullRequest): Promise<PulledImage> {
   const env = {
     HOME: directory,
     CONTAINERS_CONF: await writeContainersConf(directory),
@@ -20,12 +26,12 @@ async function pull({ shim, repository, tag, directory }: PullRequest): Promise<
   }
   const places = ['root', 'runroot', 'tmpdir'].flatMap((flag) => [`--${flag}`, join(directory, flag)])
   const inPodman = (...args: string[]) =>
-    run('podman', [...places, '--storage-driver=overlay', ...args], { env })
+    host.machine.run('podman', [...places, '--storage-driver=overlay', ...args], { env })
   const name = `docker.io/${repository}:${tag}`
   await inPodman('pull', '--quiet', name)
   return {
     digest: await inPodman('image', 'inspect', '--format', '{{.Digest}}', name),
-    root: await inPodman('image', 'mount', name),
+    root: host.path(await inPodman('image', 'mount', name)),
     async [Symbol.asyncDispose]() {
       await inPodman('image', 'unmount', name)
     },

@@ -1,21 +1,28 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from '../harness/run.ts'
-import type { Client, PulledImage, PullRequest } from './client.ts'
+import { type Client, type PulledImage, type PullRequest, thisHost } from './client.ts'
 import { writeRegistriesConf } from './registries-conf.ts'
 
 /** skopeo, copying into an OCI image layout. It knows only the manifest that it chose from the index. */
 export const skopeo: Client = {
   name: 'skopeo',
+  program: 'skopeo',
   pull,
   digestOf: ({ manifest }) => manifest.digest,
 }
 
-async function pull({ shim, repository, tag, directory }: PullRequest): Promise<PulledImage> {
+async function pull({
+  shim,
+  repository,
+  tag,
+  directory,
+  host = thisHost,
+}: PullRequest): Promise<PulledImage> {
   const configuration = await writeRegistriesConf(directory, shim)
   const layout = join(directory, 'layout')
   const source = `docker://docker.io/${repository}:${tag}`
-  await run('skopeo', [
+  await host.machine.run('skopeo', [
     '--registries-conf',
     configuration,
     'copy',

@@ -11,6 +11,8 @@ export interface DaemonInit {
   /** The line, on standard output or standard error, that says that it serves. */
   readonly ready: (line: string) => boolean
   readonly onLine?: (line: string) => void
+  /** Tells the program to end, where that is not the process which was started. */
+  readonly terminate?: () => Promise<unknown>
 }
 
 /** None of the daemons here takes more than 5 s, on a busy machine. */
@@ -26,11 +28,17 @@ export class Daemon implements AsyncDisposable {
   readonly readyLine: string
   readonly #process: ResultPromise<typeof daemonOptions>
   readonly #lastLines: readonly string[]
+  readonly #terminate: (() => Promise<unknown>) | undefined
 
   private constructor(
     process: ResultPromise<typeof daemonOptions>,
-    { readyLine, lastLines }: { readyLine: string; lastLines: readonly string[] },
+    {
+      readyLine,
+      lastLines,
+      terminate,
+    }: { readyLine: string; lastLines: readonly string[]; terminate: DaemonInit['terminate'] },
   ) {
+    this.#terminate = terminate
     this.#process = process
     this.readyLine = readyLine
     this.#lastLines = lastLines
@@ -54,7 +62,8 @@ export class Daemon implements AsyncDisposable {
     const timer = setTimeout(giveUp, startTimeoutMs, `was not ready within ${startTimeoutMs} ms`)
     void child.then((result) => giveUp(`ended (${result.shortMessage ?? `status ${result.exitCode}`})`))
     try {
-      return new Daemon(child, { readyLine: await outcome.promise, lastLines })
+      const { terminate } = init
+      return new Daemon(child, { readyLine: await outcome.promise, lastLines, terminate })
     } catch (error) {
       child.kill()
       await child
@@ -78,7 +87,8 @@ export class Daemon implements AsyncDisposable {
 
   /** Ends the program, by force when it does not end by itself. */
   async stop(): Promise<void> {
-    this.#process.kill()
+    if (this.#terminate === undefined) this.#process.kill()
+    else await this.#terminate()
     await this.#process
   }
 

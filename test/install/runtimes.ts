@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { callGrpc, encodeField } from '../clients/grpc.ts'
-import type { Sandbox } from './sandbox.ts'
+import type { Sandbox } from '../harness/sandbox.ts'
 
 /** A runtime of a host, as its distribution ships it. */
 export interface HostRuntime {

@@ -2,9 +2,9 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { type Lab, startLab } from '../clients/lab.ts'
 import type { SwarmNode } from '../harness/agents.ts'
+import { Sandbox } from '../harness/sandbox.ts'
 import { type Release, releases } from './releases.ts'
 import type { HostRuntime } from './runtimes.ts'
-import { Sandbox } from './sandbox.ts'
 import { type Row, writeTable } from './table.ts'
 
 const cli = fileURLToPath(new URL('../../packages/agent/dist/cli.js', import.meta.url))

@@ -133,7 +133,7 @@ export class SimulatedNode {
     this.longestWait = Math.max(this.longestWait, now - this.#readingSince)
     this.#readingSince = now
     this.#readingAt = next
-    this.dispatch({ type: 'reading', index: next })
+    this.dispatch({ type: 'reading', reader: 0, index: next })
   }
 
   /** Tells those who have nothing to ask of it what landed. */
@@ -207,6 +207,8 @@ export class SimulatedNode {
         return this.#sessions.get(command.peer)?.decline()
       case 'ask':
         return this.#line?.send({ type: 'ask', member: this.name, willing: command.willing })
+      case 'want':
+        return this.#line?.send({ type: 'want', member: this.name, indexes: command.indexes })
       case 'release': {
         const { indexes, pauseMs = 0 } = command
         return this.#line?.send({ type: 'release', member: this.name, indexes, pauseMs })

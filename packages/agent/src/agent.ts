@@ -6,6 +6,7 @@ import {
   type MetadataStore,
   type Origin,
   type Repository,
+  type UploadStore,
 } from '@shoal/content'
 import { createRegistry, type RegistryEvent } from '@shoal/registry'
 import { createSwarm, generateClusterSecret, type Swarm, type SwarmInit } from '@shoal/swarm'
@@ -123,7 +124,7 @@ export class Agent {
     const dataDir = isAttached ? settings.dataDir : undefined
     const swarm = await this.#openSwarm({ blobs, metadata, origin }, { clusterSecret, dataDir })
     if (isAttached) await this.#openControl(cache, swarm)
-    const registry = await this.#openRegistry({ metadata, origin }, swarm)
+    const registry = await this.#openRegistry({ metadata, origin, uploads: cache.uploads }, swarm)
 
     this.#addresses = { registry, admin: hostPort(admin.address), swarm: swarm.addresses() }
     this.#state = 'ready'
@@ -191,7 +192,7 @@ export class Agent {
   }
 
   async #openRegistry(
-    stores: { metadata: MetadataStore; origin: AccessibleOrigin },
+    stores: { metadata: MetadataStore; origin: AccessibleOrigin; uploads: UploadStore },
     swarm: Swarm,
   ): Promise<string> {
     const { listen } = this.#config.settings.registry

@@ -4,10 +4,12 @@ import {
   ChunkLayout,
   type Descriptor,
   type Digest,
+  DigestMismatchError,
   type PartialBlob,
   type StoredBlob,
   StoreError,
 } from '@shoal/content'
+import { proveFile } from './adopt-blob.ts'
 import { BlobFiles } from './blob-files.ts'
 import type { CacheListener } from './cache-events.ts'
 import type { BlobProof, CacheIndex } from './cache-index.ts'
@@ -173,6 +175,34 @@ export class FileBlobStore implements BlobStore {
     return { blobs, bytes }
   }
 
+  /** Makes room for some of an upload; @throws StoreError when there is none. */
+  async reserve(bytes: number): Promise<void> {
+    await this.#run(undefined, () => this.#space.reserve(bytes))
+  }
+
+  release(bytes: number): void {
+    this.#space.release(bytes)
+  }
+
+  /**
+   * Takes a file that has a blob's bytes for the blob, and tells who listens. Does nothing when it is there, or on its way.
+   *
+   * @throws DigestMismatchError, StoreError
+   */
+  async takeIn(descriptor: Descriptor, path: string): Promise<void> {
+    const { digest } = descriptor
+    const { residents } = this.#components
+    if (residents.get(digest) !== undefined || this.#owned.has(digest)) return
+    this.#owned.add(digest)
+    try {
+      await this.#run(undefined, () => this.#changes.run(digest, () => this.#prove(descriptor, path)))
+    } finally {
+      this.#owned.delete(digest)
+    }
+    this.tellAdded(digest)
+    this.#space.enforce()
+  }
+
   /** Takes a complete blob out of use, so that it is fetched anew. */
   async reportDamaged(digest: Digest, reason: string): Promise<void> {
     const known = this.#damaged.get(digest)
@@ -288,6 +318,19 @@ export class FileBlobStore implements BlobStore {
     residents.setPartial(digest, { written, promised: size - written, lastUsedAt: now() })
     this.#open.add(partial)
     return partial
+  }
+
+  async #prove(descriptor: Descriptor, path: string): Promise<void> {
+    const { directory, residents } = this.#components
+    const { digest } = descriptor
+    const whole = { files: directory.files, path, descriptor, sync: true }
+    const proof = await proveFile(whole, this.#stopping.signal)
+    if (proof === undefined) throw new DigestMismatchError(digest, 'other bytes')
+    // What a download left of it is replaced.
+    await this.#files.removePartial(digest)
+    residents.removePartial(digest)
+    await directory.finishUpload(path, digest)
+    await this.#publish(descriptor, proof)
   }
 
   async #publish(descriptor: Descriptor, proof: BlobProof): Promise<void> {

@@ -70,6 +70,17 @@ export class DataDirectory {
     return this.#file('partial', digest)
   }
 
+  /** Of a blob whose digest is not known yet. */
+  upload(name: string): string {
+    return join(this.path, 'uploads', name)
+  }
+
+  /** Uploads end with the process that took them. */
+  async removeUploads(): Promise<void> {
+    const parent = join(this.path, 'uploads')
+    for await (const { name } of await opendir(parent)) await this.#remove(join(parent, name))
+  }
+
   /** What lies among the complete blobs. Names that are no digest are not ours, and left alone. */
   blobFiles(): AsyncIterable<DigestFile> {
     return this.#files('blobs')
@@ -95,6 +106,11 @@ export class DataDirectory {
   /** Makes the names of an algorithm's complete blobs survive a power loss. */
   async syncBlobNames(algorithm: DigestAlgorithm): Promise<void> {
     await this.files.syncDirectory(join(this.path, 'blobs', algorithm))
+  }
+
+  /** Makes an upload a partial blob that is filled already. */
+  async finishUpload(path: string, digest: Digest): Promise<void> {
+    await this.files.rename(path, this.partial(digest))
   }
 
   /** Makes a blob that was filled a complete one, or takes that back. */
@@ -136,6 +152,7 @@ export class DataDirectory {
   *#directories(): Generator<string> {
     yield this.path
     yield this.index
+    yield join(this.path, 'uploads')
     for (const kind of ['blobs', 'partial']) {
       for (const algorithm of algorithms) yield join(this.path, kind, algorithm)
     }

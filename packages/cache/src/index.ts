@@ -5,6 +5,7 @@
  *   the digest of all of it verified, so whatever is there can be served.
  * - `partial/<algorithm>/<hex>` holds blobs that are being filled, as sparse files of full size. The index has
  *   a row for each chunk that was written, with its SHA-256.
+ * - `uploads/` holds what comes without its digest ({@link Cache.uploads}) until that is known. Swept at each start.
  * - `index` is the LevelDB: blobs, chunk hashes, last use, descriptors and tags. Never bytes of blobs.
  *
  * A crash loses at most the chunks that {@link PartialBlob.write} had not confirmed; opening again puts the

@@ -5,6 +5,7 @@ import {
   type Digest,
   type MetadataStore,
   StoreError,
+  type UploadStore,
 } from '@shoal/content'
 import { FileBlobStore } from './blob-store.ts'
 import type { CacheListener } from './cache-events.ts'
@@ -19,6 +20,7 @@ import { type Recovery, recover } from './recover.ts'
 import type { SpaceAmount } from './space-amount.ts'
 import { type BlobToStore, storeBlob } from './store-blob.ts'
 import { errorCode } from './store-errors.ts'
+import { UploadSpool } from './upload-spool.ts'
 import { type VerifiedBlob, verifyBlobs } from './verify.ts'
 
 export interface CacheInit {
@@ -39,6 +41,8 @@ export interface Cache {
   readonly blobs: BlobStore
   readonly metadata: MetadataStore
   readonly images: ImageCatalog
+  /** For what comes without its digest. */
+  readonly uploads: UploadStore
   readonly recovery: CacheRecovery
   /** What blobs take on the disk, in bytes: complete ones and what is there of others. */
   usedBytes(): number
@@ -86,6 +90,7 @@ export async function openCacheOn(files: FileLayer, init: CacheInit): Promise<Ca
   signal?.throwIfAborted()
   const directory = await DataDirectory.prepare(init.dataDir, files)
   const { index, recovery } = await openOrRebuild(directory, signal)
+  await directory.removeUploads()
   const residents = await loadResidents({ directory, index })
   const lastUse = new LastUse(index, now)
   const images = new ImageCatalog({ index, residents, now, remove: (digests) => blobs.removeUnused(digests) })
@@ -106,6 +111,7 @@ export async function openCacheOn(files: FileLayer, init: CacheInit): Promise<Ca
     blobs,
     metadata: new LevelMetadataStore(index, now),
     images,
+    uploads: new UploadSpool(directory, blobs),
     recovery,
     usedBytes: () => residents.ownBytes,
     async import(blob, options) {

@@ -18,6 +18,11 @@ export async function openDetachedCache(why: StoreError): Promise<Cache> {
     blobs: new NoBlobStore(why),
     metadata: new LevelMetadataStore(index, Date.now),
     images: new ImageCatalog({ index, residents: new Residents(), now: Date.now, remove }),
+    uploads: {
+      async begin() {
+        throw why
+      },
+    },
     recovery: { adopted: [], removed: [], indexRebuilt: false },
     usedBytes: () => 0,
     async import() {

@@ -37,6 +37,8 @@ export class SpaceKeeper {
   readonly #mutex = new Mutex()
   #timer: NodeJS.Timeout | undefined
   #enforcing: Promise<unknown> | undefined
+  /** Bytes for uploads, which are no blobs yet. */
+  #reserved = 0
 
   constructor(init: SpaceKeeperInit) {
     this.#init = init
@@ -70,10 +72,27 @@ export class SpaceKeeper {
       if (this.#isLimited) {
         const limits = await this.#limits()
         if (descriptor.size > limits.quota) throw overQuota(descriptor, limits)
-        await this.#makeRoomFor(descriptor, promised, limits)
+        await this.#makeRoomFor(nameOf(descriptor), promised, limits)
       }
       residents.setPartial(descriptor.digest, { written, promised, lastUsedAt: 0 })
     })
+  }
+
+  /**
+   * Makes room for some more of an upload.
+   *
+   * @throws StoreError `over-quota` or `disk-full` when there is none even without all that could give way
+   */
+  async reserve(bytes: number): Promise<void> {
+    await this.#mutex.run(async () => {
+      if (this.#isLimited) await this.#makeRoomFor('an upload', bytes, await this.#limits())
+      this.#reserved += bytes
+    })
+  }
+
+  /** The upload is gone, or has become a blob. */
+  release(bytes: number): void {
+    this.#reserved -= bytes
   }
 
   /** Lets go of what has to give way, in the background. Does nothing while it is at it. */
@@ -99,14 +118,14 @@ export class SpaceKeeper {
   }
 
   /** Evicts nothing when that would not be enough. */
-  async #makeRoomFor(descriptor: Descriptor, incoming: number, limits: SpaceLimits): Promise<void> {
+  async #makeRoomFor(what: string, incoming: number, limits: SpaceLimits): Promise<void> {
     const before = await this.#excess(incoming, limits)
     if (before.bytes <= 0) return
     const candidates = await this.#candidates()
     const evictable = candidates.reduce((sum, { bytes }) => sum + bytes, 0)
     if (evictable >= before.bytes) await this.#evict(candidates, before)
     const after = await this.#excess(incoming, limits)
-    if (after.bytes > 0) throw noRoom(descriptor, after, limits)
+    if (after.bytes > 0) throw noRoom(what, after, limits)
   }
 
   async #reduce(): Promise<void> {
@@ -135,7 +154,7 @@ export class SpaceKeeper {
   async #excess(incoming: number, limits: SpaceLimits): Promise<Excess> {
     const { residents } = this.#init
     const { free } = await this.#fileSystem()
-    const use = { own: residents.ownBytes, promised: residents.promisedBytes, free }
+    const use = { own: residents.ownBytes + this.#reserved, promised: residents.promisedBytes, free }
     return excessOf(use, limits, incoming)
   }
 
@@ -159,13 +178,17 @@ export class SpaceKeeper {
   }
 }
 
-function overQuota({ digest, size }: Descriptor, { quota }: SpaceLimits): StoreError {
-  const what = `blob ${digest} (${size} bytes) is larger than the cache's quota (${quota} bytes)`
+function nameOf({ digest, size }: Descriptor): string {
+  return `blob ${digest} (${size} bytes)`
+}
+
+function overQuota(descriptor: Descriptor, { quota }: SpaceLimits): StoreError {
+  const what = `${nameOf(descriptor)} is larger than the cache's quota (${quota} bytes)`
   return new StoreError('over-quota', `${what}: it is passed through; raise the quota to store it`)
 }
 
-function noRoom({ digest, size }: Descriptor, { bytes, reason }: Excess, limits: SpaceLimits): StoreError {
-  const what = `no room for blob ${digest} (${size} bytes): all else that the cache holds is in use or pinned, and`
+function noRoom(incoming: string, { bytes, reason }: Excess, limits: SpaceLimits): StoreError {
+  const what = `no room for ${incoming}: all else that the cache holds is in use or pinned, and`
   if (reason === 'quota') {
     return new StoreError(
       'over-quota',

@@ -31,7 +31,7 @@ async function refused(t: ExecutionContext, dataDir: string): Promise<StoreError
 test('a data directory is created, with those above it', async (t) => {
   const dataDir = join(await makeDirectory(t), 'some', 'where', 'deep')
   await open(t, dataDir)
-  t.deepEqual((await readdir(dataDir)).toSorted(), ['blobs', 'index', 'partial'])
+  t.deepEqual((await readdir(dataDir)).toSorted(), ['blobs', 'index', 'partial', 'uploads'])
 })
 
 test('a data directory that exists is used', async (t) => {

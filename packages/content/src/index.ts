@@ -70,3 +70,4 @@ export type { ContentAddress, ContentKind, Origin, OriginContent, OriginListing 
 export type { AccessProbe, Credentials, OriginAccess } from './origin-access.ts'
 export type { OriginPush, PushAnswer, PushRequest } from './origin-push.ts'
 export type { ByteSource, TransferEvent, TransferListener } from './transfer-events.ts'
+export type { Upload, UploadStore } from './upload-store.ts'

@@ -72,7 +72,9 @@ async function deliver(exchange: Exchange, opened: Opened, init: BlobHandlerInit
     deadline.clear()
     writeHead(exchange, plan.status, headers)
     const { stallTimeoutMs, report } = init
-    return await sendBody(exchange, plan.status, { digest, reader, first, length, stallTimeoutMs, report })
+    const waitedMs = deadline.elapsedMs
+    const source = { digest, reader, first, waitedMs, length, stallTimeoutMs, report }
+    return await sendBody(exchange, plan.status, source)
   } finally {
     reader.release()
   }

@@ -13,6 +13,8 @@ export interface BodySource {
   readonly reader: PieceReader
   /** The piece that was awaited before the head was sent; undefined when the body is empty. */
   readonly first: Uint8Array | undefined
+  /** How long the client waited for it. */
+  readonly waitedMs: number
   /** The `Content-Length` that the head promised. */
   readonly length: number
   /** How long the source may give no byte. */
@@ -26,17 +28,27 @@ export interface BodySource {
  * the client. Never throws.
  */
 export async function sendBody(exchange: Exchange, status: number, source: BodySource): Promise<Delivery> {
-  const progress = { sent: 0 }
+  const progress: Progress = { sent: 0, longestWaitMs: source.waitedMs }
   try {
     await pump(exchange, source, progress)
   } catch (error) {
     if (!exchange.clientGone && isUnexpected(error)) source.report('read content', error)
-    return breakOff(exchange, { status, bytes: progress.sent }, error)
+    return breakOff(exchange, { status, ...told(progress) }, error)
   }
-  return { ...(await finish(exchange, status)), bytes: progress.sent }
+  return { ...(await finish(exchange, status)), ...told(progress) }
 }
 
-async function pump(exchange: Exchange, source: BodySource, progress: { sent: number }): Promise<void> {
+/** How far a body has come. */
+interface Progress {
+  sent: number
+  longestWaitMs: number
+}
+
+function told({ sent, longestWaitMs }: Progress): Pick<Delivery, 'bytes' | 'longestWait'> {
+  return { bytes: sent, longestWait: longestWaitMs / 1000 }
+}
+
+async function pump(exchange: Exchange, source: BodySource, progress: Progress): Promise<void> {
   const { reader, length, stallTimeoutMs } = source
   let piece = source.first
   while (progress.sent < length) {
@@ -55,7 +67,11 @@ async function pump(exchange: Exchange, source: BodySource, progress: { sent: nu
       parent: exchange.signal,
       reason: 'stalled',
     })
-    piece = await reader.next(deadline.signal)
+    try {
+      piece = await reader.next(deadline.signal)
+    } finally {
+      progress.longestWaitMs = Math.max(progress.longestWaitMs, deadline.elapsedMs)
+    }
   }
 }
 
@@ -77,7 +93,7 @@ async function drained({ response, signal }: Exchange): Promise<void> {
 
 function breakOff(
   exchange: Exchange,
-  delivered: Pick<Delivery, 'status' | 'bytes'>,
+  delivered: Pick<Delivery, 'status' | 'bytes' | 'longestWait'>,
   error: unknown,
 ): Delivery {
   if (exchange.clientGone) return { ...delivered, outcome: 'client-closed' }

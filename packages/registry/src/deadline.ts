@@ -31,6 +31,7 @@ export class Deadline implements Disposable {
   readonly #controller = new AbortController()
   readonly #parent: AbortSignal | undefined
   readonly #timer: NodeJS.Timeout
+  readonly #startedAt = performance.now()
 
   constructor({ what, afterMs, parent, reason = 'timeout' }: DeadlineInit) {
     this.#parent = parent
@@ -43,6 +44,11 @@ export class Deadline implements Disposable {
 
   get signal(): AbortSignal {
     return this.#controller.signal
+  }
+
+  /** How long the work has taken so far. */
+  get elapsedMs(): number {
+    return performance.now() - this.#startedAt
   }
 
   clear(): void {

@@ -13,6 +13,7 @@ import { endWithFin } from './linger.ts'
 import { sendListing, serveListing } from './listing-handler.ts'
 import { serveManifest } from './manifest-handler.ts'
 import { servePush } from './push-handler.ts'
+import type { PushKeeper } from './push-keeper.ts'
 import type { ReferenceResolver } from './reference-resolver.ts'
 import { noReferrers } from './referrers.ts'
 import { isUnexpected, refusalFor } from './refusal.ts'
@@ -28,6 +29,7 @@ export interface DispatcherInit {
   readonly metadata: MetadataStore
   readonly gate: AccessGate
   readonly contents: RepositoryContents
+  readonly keeper: PushKeeper
   readonly tags: ReferenceResolver
   readonly manifestTimeoutMs: number
   readonly firstByteTimeoutMs: number
@@ -54,6 +56,7 @@ export async function dispatch(exchange: Exchange, init: DispatcherInit): Promis
   } catch (error) {
     delivery = await refuse(exchange, { error, route: parsed }, init.report)
   }
+  const seconds = (performance.now() - startedAt) / 1000
   init.onEvent({
     type: 'request',
     method,
@@ -62,7 +65,8 @@ export async function dispatch(exchange: Exchange, init: DispatcherInit): Promis
     registry: parsed !== undefined && parsed.kind !== 'ping' ? parsed.repository.registry : undefined,
     status: delivery.status,
     bytes: delivery.bytes,
-    seconds: (performance.now() - startedAt) / 1000,
+    seconds,
+    longestWait: delivery.longestWait ?? seconds,
     userAgent: (headers['user-agent'] ?? '').slice(0, maxLoggedAgent),
     outcome: delivery.outcome,
     reason: delivery.reason,

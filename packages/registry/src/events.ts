@@ -25,6 +25,8 @@ export interface RequestEvent {
   readonly bytes: number
   /** From the request's headers to the end of the answer. */
   readonly seconds: number
+  /** The longest that the client waited for its first or its next byte, in seconds. */
+  readonly longestWait: number
   /** Cut at 128 characters; empty when the client sent none. */
   readonly userAgent: string
   readonly outcome: Outcome

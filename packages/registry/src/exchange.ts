@@ -8,6 +8,8 @@ export interface Delivery {
   readonly status: number
   /** Bytes of body handed to the client's socket. */
   readonly bytes: number
+  /** The longest time without a byte, in seconds; undefined when it was all of the time. */
+  readonly longestWait?: number
   readonly outcome: Outcome
   readonly reason?: string
 }

@@ -3,28 +3,37 @@ import {
   type ContentSource,
   type Digest,
   isDigest,
+  type MetadataStore,
   type OriginPush,
   type PushAnswer,
 } from '@shoal/content'
+import { Deadline } from './deadline.ts'
 import type { ReportDegraded } from './events.ts'
 import type { Delivery, Exchange } from './exchange.ts'
+import { loadManifest } from './manifest-loader.ts'
 import { closeContent } from './open-content.ts'
+import type { FollowedPush, PushKeeper } from './push-keeper.ts'
 import type { ReferenceResolver } from './reference-resolver.ts'
 import type { RepositoryContents } from './repository-contents.ts'
 import { namespaceHeader, sendBuffer } from './respond.ts'
 import type { PushRoute } from './router.ts'
 
+/** For a manifest that is in the cache. */
+const recordMs = 5_000
+
 export interface PushHandlerInit {
   readonly push: OriginPush | undefined
   readonly content: ContentSource
+  readonly metadata: MetadataStore
   readonly contents: RepositoryContents
+  readonly keeper: PushKeeper
   readonly tags: ReferenceResolver
   readonly report: ReportDegraded
 }
 
 /**
- * Carries a push to the registry and its answer back. What the registry took is then fetched by this node, so that
- * the swarm has it before anybody pulls.
+ * Carries a push to the registry and its answer back. What the registry took is in the cache by then, or is fetched by
+ * this node if it could not be kept on the way, so that the swarm has it before anybody pulls.
  *
  * @throws what {@link refusalFor} turns into an answer
  */
@@ -33,21 +42,42 @@ export async function servePush(
   route: PushRoute,
   init: PushHandlerInit & { readonly push: OriginPush },
 ): Promise<Delivery> {
-  const { request, signal } = exchange
-  const { repository, path, query, method } = route
+  const { request } = exchange
+  const { method } = route
   const { headers } = request
-  const answer = await init.push.forward(
-    repository,
-    { method, path, query, headers, body: request },
-    { signal },
-  )
-  if (answer.status < 300 && method !== 'GET') remember(route, answer, init)
+  const followed = init.keeper.follow(route, {
+    body: request,
+    contentType: headers['content-type'],
+    contentRange: headers['content-range'],
+  })
+  const answer = await forward(exchange, route, { push: init.push, followed })
+  const kept = await followed.answered(answer)
+  if (answer.status < 300 && method !== 'GET') await remember(route, { answer, kept }, init)
   const all = { ...namespaceHeader(route), ...answer.headers, ...locationHeader(route, answer) }
   return sendBuffer(exchange, answer.status, all, answer.body)
 }
 
+async function forward(
+  { request, signal }: Exchange,
+  { repository, method, path, query }: PushRoute,
+  { push, followed }: { readonly push: OriginPush; readonly followed: FollowedPush },
+): Promise<PushAnswer> {
+  const { body } = followed
+  const { headers } = request
+  try {
+    return await push.forward(repository, { method, path, query, headers, body }, { signal })
+  } catch (error) {
+    followed.failed()
+    throw error
+  }
+}
+
 /** What was known of a repository no longer holds once something was pushed to it or deleted from it. */
-function remember(route: PushRoute, answer: PushAnswer, init: PushHandlerInit): void {
+async function remember(
+  route: PushRoute,
+  { answer, kept }: { readonly answer: PushAnswer; readonly kept: Digest | undefined },
+  init: PushHandlerInit,
+): Promise<void> {
   const { repository, path, query, method } = route
   init.tags.forget(repository)
   const [kind = '', reference = ''] = path.split('/')
@@ -58,7 +88,22 @@ function remember(route: PushRoute, answer: PushAnswer, init: PushHandlerInit): 
   const digest = answer.headers['docker-content-digest'] ?? new URLSearchParams(query).get('digest') ?? ''
   if (answer.status !== 201 || !isDigest(digest)) return
   init.contents.add(repository, [digest])
-  void take(route, { digest, kind: kind === 'manifests' ? 'manifest' : 'blob' }, init)
+  if (kept === digest && kind === 'manifests') await recordManifest(route, digest, init)
+  if (kept !== digest) void take(route, { digest, kind: kind === 'manifests' ? 'manifest' : 'blob' }, init)
+}
+
+/** Reads it as a pull would: what it refers to belongs to the repository from now on. */
+async function recordManifest(
+  { repository }: PushRoute,
+  digest: Digest,
+  init: PushHandlerInit,
+): Promise<void> {
+  using deadline = new Deadline({ what: 'reading a pushed manifest', afterMs: recordMs })
+  try {
+    await loadManifest(init, repository, digest, deadline)
+  } catch (error) {
+    init.report('record manifest', error)
+  }
 }
 
 /** Opening content starts its download, which goes on by itself. */

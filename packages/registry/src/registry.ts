@@ -1,10 +1,19 @@
-import type { ContentSource, MetadataStore, Origin, OriginAccess, OriginPush, TagHints } from '@shoal/content'
+import type {
+  ContentSource,
+  MetadataStore,
+  Origin,
+  OriginAccess,
+  OriginPush,
+  TagHints,
+  UploadStore,
+} from '@shoal/content'
 import { AccessGate } from './access-gate.ts'
 import { type AccessTimes, defaultAccessTimes } from './access-policy.ts'
 import { type DispatcherInit, dispatch } from './dispatcher.ts'
 import type { RegistryListener, ReportDegraded } from './events.ts'
 import { StoppingError } from './exchange.ts'
 import type { ListenAddress } from './listen-address.ts'
+import { PushKeeper } from './push-keeper.ts'
 import { ReferenceResolver } from './reference-resolver.ts'
 import { RepositoryContents } from './repository-contents.ts'
 import { ShimServer } from './shim-server.ts'
@@ -17,6 +26,8 @@ export interface RegistryComponents {
   readonly metadata: MetadataStore
   /** Takes pushes on to the registries. @default pushes are refused */
   readonly push?: OriginPush | undefined
+  /** Keeps what is pushed on the way. @default it is fetched afterwards */
+  readonly uploads?: UploadStore | undefined
   readonly tagHints?: TagHints | undefined
   readonly onEvent?: RegistryListener | undefined
 }
@@ -100,6 +111,7 @@ class HttpRegistry implements Registry {
   readonly #drainTimeoutMs: number
   readonly #tags: ReferenceResolver
   readonly #gate: AccessGate
+  readonly #keeper: PushKeeper
   readonly #server: ShimServer
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -129,6 +141,7 @@ class HttpRegistry implements Registry {
         now,
       },
     )
+    this.#keeper = new PushKeeper({ uploads: components.uploads, report })
     const dispatcher: DispatcherInit = {
       content,
       origin,
@@ -138,6 +151,7 @@ class HttpRegistry implements Registry {
       onEvent,
       gate: this.#gate,
       contents: new RepositoryContents(),
+      keeper: this.#keeper,
       tags: this.#tags,
       manifestTimeoutMs,
       firstByteTimeoutMs: init.firstByteTimeoutMs ?? 14_500,
@@ -167,6 +181,7 @@ class HttpRegistry implements Registry {
   async #stop(): Promise<void> {
     await Promise.allSettled([this.#starting]) // a start that failed was told to whoever called it
     await this.#server.drain(this.#drainTimeoutMs)
+    this.#keeper.close()
     this.#gate.close(new StoppingError())
     this.#tags.close(new StoppingError())
   }

@@ -212,6 +212,7 @@ export async function startShim(
     access = openAccess,
     vouch = true,
     push,
+    uploads,
   } = components
   const events: RegistryEvent[] = []
   const waiting: ((event: RequestEvent) => void)[] = []
@@ -226,6 +227,7 @@ export async function startShim(
       origin: vouch ? vouching(origin, content) : origin,
       access,
       push,
+      uploads,
       tagHints,
       onEvent,
     },

@@ -23,6 +23,8 @@ export interface OriginFaults {
   limits?: number
   /** What such an answer asks to wait, in milliseconds. */
   retryAfterMs?: number
+  /** How long 256 KiB take on the line that all answers share. */
+  lineMs?: number
 }
 
 /** An origin in memory that counts what it sends, paced so that a swarm has time to form, and that can fail. */
@@ -30,6 +32,7 @@ export class MemoryOrigin implements Origin {
   readonly faults: OriginFaults = {}
   readonly #blobs = new Map<Digest, Uint8Array>()
   readonly #pauseMs: number
+  #line: Promise<void> = Promise.resolve()
   bytesSent = 0
   fetches = 0
 
@@ -85,10 +88,20 @@ export class MemoryOrigin implements Origin {
         throw new OriginError('unavailable', 'the origin cut the connection')
       signal?.throwIfAborted()
       if (this.#pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#pauseMs))
+      await this.#passLine()
+      signal?.throwIfAborted()
       const piece = bytes.subarray(start, Math.min(start + 256 * 1024, cutAfter))
       this.bytesSent += piece.length
       yield piece
     }
+  }
+
+  /** Pieces of all answers pass one after the other. */
+  async #passLine(): Promise<void> {
+    const { lineMs } = this.faults
+    if (lineMs === undefined) return
+    this.#line = this.#line.then(() => new Promise((resolve) => setTimeout(resolve, lineMs)))
+    await this.#line
   }
 
   #limit(): void {

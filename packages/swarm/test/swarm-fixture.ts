@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type CacheInit, openCache } from '@shoal/cache'
+import { type Cache, type CacheInit, openCache } from '@shoal/cache'
 import {
   type BlobStore,
   type ContentAddress,
@@ -19,6 +19,8 @@ export interface TestNode {
   readonly swarm: Swarm
   readonly blobs: BlobStore
   readonly metadata: MetadataStore
+  /** Puts a blob there that nobody pulled. */
+  readonly import: Cache['import']
   readonly events: TransferEvent[]
   readonly dataDir: string
   stop(): Promise<void>
@@ -65,7 +67,8 @@ export async function startNode(t: ExecutionContext, init: TestNodeInit): Promis
     await stop()
     await rm(dataDir, { recursive: true, force: true })
   })
-  return { swarm, blobs: cache.blobs, metadata: cache.metadata, events, dataDir, stop }
+  const { blobs, metadata, import: take } = cache
+  return { swarm, blobs, metadata, import: take, events, dataDir, stop }
 }
 
 /** Nodes that all know each other. */

@@ -1,5 +1,6 @@
 import { type BlobStore, type ChunkSource, digestToCid, type StoredBlob } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
+import { compareDistance, kadId, placeOf } from '../dist/discovery/kad-distance.js'
 import { parseClusterSecret } from '../dist/host/cluster-secret.js'
 import { createSwarmHost } from '../dist/host/swarm-host.js'
 import { MemoryOrigin } from './memory-origin.ts'
@@ -111,6 +112,26 @@ test.serial('a blob that one node has is had by another while upstream is down',
   t.is(bytesFrom(second, 'upstream'), 0)
 })
 
+test.serial('a coordinator that has the blob itself says so to those who come', async (t) => {
+  const origin = new MemoryOrigin()
+  const [first, second] = await startSwarm(t, 2, origin)
+  if (first === undefined || second === undefined) return t.fail()
+  const [mine, other] = [first, second].map(({ swarm }) => placeOf(swarm.peer)) as [Uint8Array, Uint8Array]
+  let bytes: Uint8Array
+  let address: ReturnType<MemoryOrigin['add']>
+  do {
+    bytes = randomBlob(2 * MiB)
+    address = origin.add(bytes)
+  } while (compareDistance(kadId(digestToCid(address.digest).multihash.bytes), mine, other) > 0)
+  const descriptor = await origin.describe(address)
+  async function* once() {
+    yield bytes
+  }
+  await first.import({ descriptor, bytes: once() })
+  t.is(await pull(second, address), address.digest)
+  t.is(bytesFrom(second, 'upstream'), 0)
+})
+
 test.serial('a node that just joined finds what the swarm had before', async (t) => {
   const origin = new MemoryOrigin()
   const address = origin.add(randomBlob(1 * MiB))
@@ -200,6 +221,56 @@ test.serial('bytes from upstream that do not have the digest are never a finishe
   if (node === undefined) return t.fail()
   await t.throwsAsync(pull(node, address), { name: 'DigestMismatchError' })
   t.false(await node.blobs.has(address.digest))
+})
+
+/** An origin that has another byte in the first so many of its answers. */
+function wrongAtFirst(times: number): MemoryOrigin {
+  const origin = new MemoryOrigin()
+  const fetchOf = origin.fetch.bind(origin)
+  let left = times
+  origin.fetch = async (address, options) => {
+    const content = await fetchOf(address, options)
+    return left-- > 0 ? { ...content, body: flipped(content.body) } : content
+  }
+  return origin
+}
+
+async function* flipped(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let isFirst = true
+  for await (const piece of body) {
+    const bytes = Uint8Array.from(piece)
+    if (isFirst) bytes[0] = (bytes[0] ?? 0) ^ 1
+    isFirst = false
+    yield bytes
+  }
+}
+
+test.serial('a wrong byte that upstream sends once costs a small blob no pull', async (t) => {
+  const origin = wrongAtFirst(1)
+  const address = origin.add(randomBlob(10_000))
+  const [node] = await startSwarm(t, 1, origin)
+  if (node === undefined) return t.fail()
+  t.is(await pull(node, address), address.digest)
+  t.is(origin.bytesSent, 20_000)
+})
+
+test.serial('of a larger one it never comes to its end, and the next pull has it', async (t) => {
+  const origin = wrongAtFirst(1)
+  const address = origin.add(randomBlob(3 * MiB))
+  const [node] = await startSwarm(t, 1, origin)
+  if (node === undefined) return t.fail()
+  await t.throwsAsync(pull(node, address), { name: 'DigestMismatchError' })
+  t.is(await pull(node, address), address.digest)
+  t.is(origin.bytesSent, 6 * MiB)
+})
+
+test.serial('an upstream that goes on sending wrong bytes is asked twice', async (t) => {
+  const origin = wrongAtFirst(Number.POSITIVE_INFINITY)
+  const address = origin.add(randomBlob(10_000))
+  const [node] = await startSwarm(t, 1, origin)
+  if (node === undefined) return t.fail()
+  await t.throwsAsync(pull(node, address), { name: 'DigestMismatchError' })
+  t.is(origin.bytesSent, 20_000)
 })
 
 /** A store that gives peers wrong bytes; with `consistent`, under a hash that fits them. */

@@ -17,3 +17,5 @@ export const maxMembers = 10_000
 export const maxAddresses = 16
 /** Of a zone's name; what is longer is cut. */
 export const maxZoneCharacters = 128
+/** Places from which on a member's clients wait, in one message. */
+export const maxWantedPlaces = 16

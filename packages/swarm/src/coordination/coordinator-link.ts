@@ -115,6 +115,12 @@ export class CoordinatorLink {
     this.#flush(0)
   }
 
+  /** Clients wait for what follows these chunks, and nobody brings it. */
+  want(indexes: readonly number[]): void {
+    this.#unsent.wanted.push(...indexes)
+    this.#flush(0)
+  }
+
   /** Gives leased chunks back; `pauseMs` is how long upstream asked to be left alone. */
   release(indexes: readonly number[], pauseMs?: number): void {
     this.#unsent.release.push(...indexes)
@@ -291,13 +297,13 @@ function checkedShare({ rank, of }: FarShare): FarShare {
 }
 
 function emptyRequest(): CoordinationRequest {
-  return { landed: [], release: [] }
+  return { landed: [], release: [], wanted: [] }
 }
 
 function isEmpty(request: CoordinationRequest): boolean {
-  const { landed, release, willing, pauseMs, claim, working } = request
+  const { landed, release, wanted, willing, pauseMs, claim, working } = request
   const isSilent = [willing, pauseMs, claim, working].every((word) => word === undefined)
-  return landed.length === 0 && release.length === 0 && isSilent
+  return landed.length === 0 && release.length === 0 && wanted.length === 0 && isSilent
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

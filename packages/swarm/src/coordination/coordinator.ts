@@ -18,6 +18,7 @@ import {
   maxMembers,
   maxStreamsPerPeer,
   maxVouchedPerMessage,
+  maxWantedPlaces,
   maxZoneCharacters,
 } from './coordination-protocol.ts'
 import type { LeaseCommand, LeaseEvent } from './lease-events.ts'
@@ -76,10 +77,13 @@ interface Swarm {
  */
 export class Coordinator {
   readonly #host: SwarmHost
+  readonly #holds: (digest: Digest) => Promise<boolean>
   readonly #swarms = new Map<Digest, Swarm>()
 
-  constructor(components: { host: SwarmHost }) {
+  /** @param components.holds - whether this node has all of a blob */
+  constructor(components: { host: SwarmHost; holds: (digest: Digest) => Promise<boolean> }) {
     this.#host = components.host
+    this.#holds = components.holds
   }
 
   async start(): Promise<void> {
@@ -125,11 +129,12 @@ export class Coordinator {
           step({ type: 'landed', member, index })
           if (hash?.length === 32) this.#vouch(swarm, { index, hash, voucher: member })
         }
-        const { release, pauseMs = 0, willing, claim, working } = request
+        const { release, pauseMs = 0, willing, claim, working, wanted } = request
         if (working === true) step({ type: 'working', member })
         if (release.length > 0 || pauseMs > 0) step({ type: 'release', member, indexes: release, pauseMs })
         if (claim === true) step({ type: 'claim', member })
         if (willing !== undefined) step({ type: 'ask', member, willing })
+        if (wanted.length > 0) step({ type: 'want', member, indexes: wanted.slice(0, maxWantedPlaces) })
       },
       leave: () => {
         if (swarm.members.get(member) !== entry) return
@@ -195,6 +200,8 @@ export class Coordinator {
   async #findProviders(swarm: Swarm): Promise<void> {
     const { signal } = swarm.search
     try {
+      // The DHT names others only.
+      if (await this.#holds(swarm.digest)) this.#step(swarm, { type: 'providers', peers: [this.#host.peer] })
       const providers = this.#host.discovery.find(digestToCid(swarm.digest), {
         limit: providersAsked,
         signal,

@@ -42,8 +42,12 @@ export class FreeChunks {
   /** The first of them and what follows it without a gap, `maxLength` at most. */
   firstRun(maxLength: number): ChunkRun | undefined {
     while (this.#first < this.#count && !this.has(this.#first)) this.#first++
-    const start = this.#first
-    if (start >= this.#count) return undefined
+    return this.#first < this.#count ? this.runAt(this.#first, maxLength) : undefined
+  }
+
+  /** One of them and what follows it without a gap, `maxLength` at most; undefined when it is not one of them. */
+  runAt(start: number, maxLength: number): ChunkRun | undefined {
+    if (!this.has(start)) return undefined
     let end = start + 1
     while (end < this.#count && end - start < maxLength && this.has(end)) end++
     return { start, end }

@@ -16,6 +16,8 @@ export type LeaseEvent =
   | { readonly type: 'working'; readonly member: string }
   /** The member would fetch chunks from upstream, until it says that it would not. */
   | { readonly type: 'ask'; readonly member: string; readonly willing: boolean }
+  /** Clients of the member wait for what follows these chunks, and nobody that it knows of brings it. */
+  | { readonly type: 'want'; readonly member: string; readonly indexes: readonly number[] }
   /** `pauseMs`: upstream asked to be left alone for so long. */
   | {
       readonly type: 'release'

@@ -24,6 +24,8 @@ const runsPerFetcher = 2
  * instead of 1.49, of 4 at 1.06 instead of 1.16, of 6 at 1.07 instead of 1.08; of 8 it would come later than without.
  */
 const membersAhead = 6
+/** A member that has so many chunks leased gets no more for what its clients wait for. */
+const maxWantedChunks = 64
 /** With so many chunks left of its run, a fetcher no longer counts: the next one's request travels meanwhile. */
 const nearlyDoneChunks = 1
 /**
@@ -94,6 +96,8 @@ export class LeaseTable {
       case 'ask':
         this.#setWilling(member, event.willing)
         return this.#grant(now)
+      case 'want':
+        return this.#want(member, event.indexes, now)
       case 'release':
         this.#pausedUntil = Math.max(this.#pausedUntil, now + (event.pauseMs ?? 0))
         this.#release(member, event.indexes)
@@ -188,6 +192,18 @@ export class LeaseTable {
       if (!member.isWilling || member.leased.size > length || member.leased.size === member.runChunks)
         continue
       const run = this.#free.firstRun(length)
+      if (run !== undefined) commands.push(this.#leaseRun(member, run, now))
+    }
+    return commands
+  }
+
+  /** Where a client waits, its node comes first: whoever has its turn would fetch what is next in order. */
+  #want(member: SwarmMember, indexes: readonly number[], now: number): LeaseCommand[] {
+    if (!this.#settled || this.#wholeOnly || now < this.#pausedUntil) return []
+    const commands: LeaseCommand[] = []
+    for (const index of indexes) {
+      if (member.leased.size >= maxWantedChunks) break
+      const run = this.#free.runAt(index, this.#runLength())
       if (run !== undefined) commands.push(this.#leaseRun(member, run, now))
     }
     return commands

@@ -5,6 +5,9 @@ import type { ReceivedChunk } from '../exchange/chunk-session.ts'
 import { ChunkTrust } from './chunk-trust.ts'
 import { type DownloadEvent, fromUpstream } from './download-events.ts'
 
+/** Peers may send wrong bytes once more in the place of others; after that nobody is believed. */
+const maxRepairs = 3
+
 export interface ChunkIntakeInit {
   readonly partial: PartialBlob
   readonly dispatch: (event: DownloadEvent) => void
@@ -22,6 +25,9 @@ export class ChunkIntake {
   /** Chunks that upstream itself sent in this run. */
   readonly #fromUpstream: ChunkSet
   #suspects: ReturnType<ChunkTrust['deliveries']> | undefined
+  #repairs = 0
+  /** Upstream was asked a second time for what it had sent itself. */
+  #askedUpstreamAgain = false
 
   constructor(init: ChunkIntakeInit) {
     this.#init = init
@@ -34,6 +40,11 @@ export class ChunkIntake {
 
   isHeld(index: number): boolean {
     return this.#init.partial.held.has(index)
+  }
+
+  /** Whether upstream itself sent it in this run. */
+  isFromUpstream(index: number): boolean {
+    return this.#fromUpstream.has(index)
   }
 
   async fromPeer(peer: string, chunk: ReceivedChunk): Promise<void> {
@@ -56,20 +67,22 @@ export class ChunkIntake {
 
   /**
    * The whole is wrong though every chunk had the hash that its sender named: somebody lied consistently. Everything
-   * that upstream did not send in this run is dropped, to be fetched again, and not from who sent it. False when
-   * that was done before, or when all came from upstream: then the content can't be had.
+   * that upstream did not send in this run is dropped, to be fetched again, and not from who sent it. When all came from
+   * upstream, all of it is, once: a client would try again too. False when that did not help: then the content can't be had.
    */
   async repair(): Promise<boolean> {
     const { partial, dispatch } = this.#init
-    const suspects = new Map<number, string | undefined>()
-    for (const index of partial.held) {
-      if (!this.#fromUpstream.has(index)) suspects.set(index, this.#trust.delivererOf(index))
-    }
-    const hopeless = this.#suspects !== undefined || suspects.size === 0
-    this.#suspects = this.#trust.deliveries()
-    await partial.drop(hopeless ? [...partial.held] : suspects.keys())
-    if (!hopeless) dispatch({ type: 'dropped', suspects })
-    return !hopeless
+    const others = [...partial.held].filter((index) => !this.#fromUpstream.has(index))
+    const isUpstreams = others.length === 0
+    const wrong = isUpstreams ? [...partial.held] : others
+    const suspects = new Map(wrong.map((index) => [index, this.#trust.delivererOf(index)]))
+    const isHopeless = ++this.#repairs > maxRepairs || (isUpstreams && this.#askedUpstreamAgain)
+    this.#askedUpstreamAgain ||= isUpstreams
+    this.#suspects ??= this.#trust.deliveries()
+    for (const index of wrong) this.#fromUpstream.delete(index)
+    await partial.drop(wrong)
+    if (!isHopeless) dispatch({ type: 'dropped', suspects })
+    return !isHopeless
   }
 
   /** After a repair, the verified bytes tell whose were false. */

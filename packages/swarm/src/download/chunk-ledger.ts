@@ -74,6 +74,11 @@ export class ChunkLedger {
     return this.#orphans
   }
 
+  /** It is one of them. */
+  isOrphan(index: number): boolean {
+    return this.#isOrphan[index] === 1
+  }
+
   /** How many neighbours have the chunk. */
   availability(index: number): number {
     return this.#availability[index] ?? 0

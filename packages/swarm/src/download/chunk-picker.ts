@@ -4,15 +4,17 @@ import type { ReadonlyChunkSet } from '@shoal/content'
  * Inside this many chunks from where a client reads, chunks are taken in order, so that the client is served while
  * the rest arrives; a window of 4-32 costs nothing when chunks leave upstream once (Shoal's model).
  */
-const inOrderWindowChunks = 8
+export const inOrderWindowChunks = 8
 
 export interface PickInput {
   /** Chunks that may be asked for. */
   readonly wanted: ReadonlyChunkSet
   /** Chunks that the peer has. */
   readonly offered: ReadonlyChunkSet
-  /** First missing chunk at or after where a client reads. */
-  readonly windowStart: number
+  /** First missing chunks at or after where clients read. */
+  readonly places: readonly number[]
+  /** Which of the places comes first this time, so that each has its turn. */
+  readonly turn: number
   /** How many neighbours have the chunk. */
   readonly availability: (index: number) => number
   /** 0 to 1. */
@@ -20,13 +22,16 @@ export interface PickInput {
 }
 
 /**
- * The next chunk to ask of a peer: the first that is wanted near the reader, else the rarest, ties by chance.
+ * The next chunk to ask of a peer: the first that is wanted near a reader, else the rarest, ties by chance.
  * (Rarest first: Legout et al., "Rarest First and Choke Algorithms Are Enough", IMC 2006.)
  */
 export function pickChunk(input: PickInput): number | undefined {
-  const { wanted, offered, windowStart } = input
-  const inWindow = wanted.firstCommon(offered, windowStart)
-  if (inWindow < Math.min(windowStart + inOrderWindowChunks, wanted.capacity)) return inWindow
+  const { wanted, offered, places, turn } = input
+  for (let n = 0; n < places.length; n++) {
+    const start = places[(turn + n) % places.length] ?? wanted.capacity
+    const inWindow = wanted.firstCommon(offered, start)
+    if (inWindow < Math.min(start + inOrderWindowChunks, wanted.capacity)) return inWindow
+  }
   return pickRarest(input)
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import {
   type AbortOptions,
   type ByteRange,
@@ -10,11 +11,13 @@ import {
   type TransferListener,
 } from '@shoal/content'
 import type { ServedBlob } from '../exchange/served-blob.ts'
-import type { Download } from './download.ts'
+import type { Download, DownloadReader } from './download.ts'
 import { isPassedThrough, type PassThroughContent } from './pass-through.ts'
 
 /** Bytes handed to a client at a time. */
 const pieceBytes = 256 * 1024
+/** A part that came from a peer gets its last chunk when the whole has proved right, or after so long. */
+const partPatienceMs = 5_000
 
 export interface StoredContentInit {
   readonly onEvent: TransferListener
@@ -98,10 +101,14 @@ export class ArrivingContent implements OpenContent {
   ): AsyncGenerator<Uint8Array> {
     const { layout } = this.#blob.source
     if (layout.size === 0) await this.#verified(options)
+    using reader = this.#download.newReader()
+    const isWhole = start === 0 || layout.count === 1
     for (let position = start; position < end; ) {
       const index = layout.indexAt(position)
-      await this.#arrived(index, options)
-      if (index === layout.count - 1) this.#assertStillTrue(given)
+      await this.#arrived(index, reader, options)
+      const isLast = index === layout.count - 1
+      if (isLast) await (isWhole ? this.#verified(options) : this.#plausible(index, options))
+      if (isLast) this.#assertStillTrue(given)
       const hash = this.#blob.source.hashOf(index)
       if (hash === undefined) continue // a repair took it back just now
       given.set(index, hash)
@@ -123,12 +130,10 @@ export class ArrivingContent implements OpenContent {
     }
   }
 
-  /** The last chunk waits for the digest of the whole: a pull of wrong bytes never comes to its end. */
-  async #arrived(index: number, options?: AbortOptions): Promise<void> {
+  async #arrived(index: number, reader: DownloadReader, options?: AbortOptions): Promise<void> {
     const { source } = this.#blob
-    if (index === source.layout.count - 1) return await this.#verified(options)
     if (source.held.has(index)) return
-    this.#download.readingAt(index)
+    reader.waitsFor(index)
     const landed = Promise.withResolvers<void>()
     const stopListening = this.#blob.onLanded((at) => {
       if (at === index) landed.resolve()
@@ -155,8 +160,24 @@ export class ArrivingContent implements OpenContent {
     }
   }
 
+  /** The last chunk of a whole waits for its digest: a pull of wrong bytes never comes to its end. */
   async #verified(options?: AbortOptions): Promise<void> {
     await unlessAborted(this.#download.done, options)
+  }
+
+  /**
+   * The end of a part can't wait for chunks that nobody reads yet, and withholding it would not keep the wrong bytes of
+   * another part from the client. What upstream itself sent is as good as what the client would get from it.
+   */
+  async #plausible(index: number, options?: AbortOptions): Promise<void> {
+    if (this.#download.isFromUpstream(index)) return
+    const over = new AbortController()
+    const patience = setTimeout(partPatienceMs, undefined, { signal: over.signal })
+    try {
+      await unlessAborted(Promise.race([this.#download.done, patience]), options)
+    } finally {
+      over.abort()
+    }
   }
 }
 

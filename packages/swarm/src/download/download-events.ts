@@ -50,8 +50,10 @@ export type DownloadEvent =
   | { readonly type: 'upstream-whole'; readonly run: ChunkRun }
   /** Chunks that the whole's digest proved wrong, or may have: fetched again, not from who sent them. */
   | { readonly type: 'dropped'; readonly suspects: ReadonlyMap<number, string | undefined> }
-  /** The first chunk that a client waits for. */
-  | { readonly type: 'reading'; readonly index: number }
+  /** The first chunk that a client waits for, by the number of the reader. */
+  | { readonly type: 'reading'; readonly reader: number; readonly index: number }
+  /** A client reads no more. */
+  | { readonly type: 'left'; readonly reader: number }
   | { readonly type: 'tick' }
 
 export interface UpstreamFailure {
@@ -72,6 +74,8 @@ export type DownloadCommand =
   | { readonly type: 'decline'; readonly peer: string }
   /** Tell the coordinator whether we would fetch chunks from upstream. */
   | { readonly type: 'ask'; readonly willing: boolean }
+  /** Tell the coordinator from which chunks on clients wait for what nobody brings. */
+  | { readonly type: 'want'; readonly indexes: readonly number[] }
   /** Give leased chunks back; `pauseMs` for how long upstream asked to be left alone. */
   | { readonly type: 'release'; readonly indexes: readonly number[]; readonly pauseMs?: number }
   /** Tell the coordinator that all of the blob is coming to us: upstream sends nothing less. */

@@ -57,6 +57,11 @@ export interface DownloadInit {
   readonly address: ContentAddress
 }
 
+/** A client that reads from a download. */
+export interface DownloadReader extends Disposable {
+  waitsFor(index: number): void
+}
+
 /**
  * Fills one blob on this node: carries out what {@link DownloadPlanner} decides, and tells those who read from it as
  * chunks land. Goes on whoever asked for it has left.
@@ -85,6 +90,7 @@ export class Download {
   #upstreamError: Error | undefined
   #stored: StoredBlob | undefined
   #readers = 0
+  #reads = 0
   #closing: Promise<void> | undefined
 
   /** @throws StoreError when the blob can't be written here */
@@ -161,9 +167,18 @@ export class Download {
     return Math.min(layout.size, held.size * layout.chunkLength)
   }
 
-  /** The chunk that a client waits for: it and the next are fetched before others. */
-  readingAt(index: number): void {
-    this.#dispatch({ type: 'reading', index })
+  /** For one read: the chunk that it waits for, and the next, are fetched before others, until it is disposed of. */
+  newReader(): DownloadReader {
+    const reader = this.#reads++
+    return {
+      waitsFor: (index) => this.#dispatch({ type: 'reading', reader, index }),
+      [Symbol.dispose]: () => this.#dispatch({ type: 'left', reader }),
+    }
+  }
+
+  /** Whether upstream itself sent the chunk in this run. */
+  isFromUpstream(index: number): boolean {
+    return this.#intake.isFromUpstream(index)
   }
 
   /**
@@ -230,6 +245,8 @@ export class Download {
         return this.#sessions.decline(command.peer)
       case 'ask':
         return this.#link.ask(command.willing)
+      case 'want':
+        return this.#link.want(command.indexes)
       case 'release':
         return this.#link.release(command.indexes, command.pauseMs)
       case 'claim':

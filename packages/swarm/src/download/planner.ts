@@ -2,6 +2,7 @@ import type { ChunkLayout, ChunkRun, ChunkSet } from '@shoal/content'
 import { ChunkLedger } from './chunk-ledger.ts'
 import { type DownloadCommand, type DownloadEvent, fromUpstream, noCommands } from './download-events.ts'
 import { Neighbourhood } from './neighbourhood.ts'
+import { ReadingPositions } from './reading-positions.ts'
 import { RequestPlan } from './request-plan.ts'
 import { UpstreamPlan } from './upstream-plan.ts'
 
@@ -53,10 +54,9 @@ export class DownloadPlanner {
   readonly #neighbours: Neighbourhood
   readonly #requests: RequestPlan
   readonly #upstream: UpstreamPlan
+  readonly #readers = new ReadingPositions()
   #coordinated = false
   #search: 'none' | 'running' | 'done' = 'none'
-  #readingAt = 0
-  #readingSince: number
   #lastStored: number
   /** When the swarm last showed that it moves: bytes or news from a peer, a lease, a chunk. */
   #lastMoved: number
@@ -68,7 +68,6 @@ export class DownloadPlanner {
     this.#startedAt = init.now
     this.#lastStored = init.now
     this.#lastMoved = init.now
-    this.#readingSince = init.now
     const shared = { layout: init.layout, ledger: this.#ledger }
     this.#neighbours = new Neighbourhood(this.#ledger)
     this.#requests = new RequestPlan({ ...init, ...shared, neighbours: this.#neighbours })
@@ -88,10 +87,14 @@ export class DownloadPlanner {
     }
     this.#hurry(now)
     commands = joined(commands, this.#neighbours.connect())
-    commands = joined(commands, this.#upstream.fetch(now, this.#runAlone))
+    commands = joined(
+      commands,
+      this.#upstream.fetch(now, { places: this.#placesAhead, alone: this.#runAlone }),
+    )
     const isStarved = now - this.#lastStored >= starvedAfterMs
-    commands = joined(commands, this.#requests.request({ readingAt: this.#readingAt, isStarved, now }))
+    commands = joined(commands, this.#requests.request({ places: this.#places, isStarved, now }))
     commands = joined(commands, this.#upstream.ask(this.#wantsLeases(now)))
+    if (event.type === 'reading' || event.type === 'tick') commands = joined(commands, this.#want(now))
     if (this.#search === 'none' && this.#lacksPeers(now)) {
       this.#search = 'running'
       commands = joined(commands, [{ type: 'search' }])
@@ -171,8 +174,10 @@ export class DownloadPlanner {
         this.#drop(event.suspects, now)
         return noCommands
       case 'reading':
-        if (event.index !== this.#readingAt) this.#readingSince = now
-        this.#readingAt = event.index
+        this.#readers.moved(event.reader, event.index, now)
+        return noCommands
+      case 'left':
+        this.#readers.left(event.reader)
         return noCommands
       case 'tick':
         this.#ledger.nextRound()
@@ -199,21 +204,32 @@ export class DownloadPlanner {
 
   /** Costs upstream a chunk, and spares a client its time-out. */
   #hurry(now: number): void {
-    if (this.#ledger.held.has(this.#readingAt) || now - this.#readingSince < this.#patienceMs()) return
-    if (!this.#upstream.isUsable(now) || this.#ledger.isCovered(this.#readingAt)) return
-    this.#readingSince = now
-    this.#upstream.owe(this.#readingAt)
+    if (!this.#upstream.isUsable(now)) return
+    const patienceMs = this.#coordinated ? coordinatedReaderPatienceMs : readerPatienceMs
+    for (const index of this.#readers.overdue(this.#ledger.held, { now, patienceMs })) {
+      if (!this.#ledger.isCovered(index)) this.#upstream.owe(index)
+    }
   }
 
-  #patienceMs(): number {
-    return this.#coordinated ? coordinatedReaderPatienceMs : readerPatienceMs
+  /** Leases go in order by themselves; who reads elsewhere has to say where. */
+  #want(now: number): readonly DownloadCommand[] {
+    const { held } = this.#ledger
+    if (!this.#wantsLeases(now) || !this.#readers.isSpread(held)) return noCommands
+    const indexes = this.#readers.unserved(held, this.#isOrphan, now)
+    return indexes.length === 0 ? noCommands : [{ type: 'want', indexes }]
   }
+
+  readonly #isOrphan = (index: number): boolean => this.#ledger.isOrphan(index)
+
+  readonly #places = (): readonly number[] => this.#readers.places(this.#ledger.held)
+
+  readonly #placesAhead = (): readonly number[] =>
+    this.#readers.isSpread(this.#ledger.held) ? this.#places() : []
 
   /** Bounded wait: when nothing moves for a while, and nothing is coming from upstream, go without a lease. */
   readonly #runAlone = (now: number): ChunkRun | undefined => {
     if (now - this.#lastMoved < aloneAfterMs) return undefined
-    const ahead = this.#ledger.held.firstMissing(this.#readingAt)
-    const start = ahead < this.#layout.count ? ahead : this.#ledger.held.firstMissing(0)
+    const [start = 0] = this.#places()
     let end = start + 1
     while (end < this.#layout.count && !this.#ledger.held.has(end)) end++
     return { start, end }

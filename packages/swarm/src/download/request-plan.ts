@@ -27,6 +27,7 @@ export class RequestPlan {
   readonly #speed: SpeedMeter
   readonly #availability: (index: number) => number
   #isStarved = false
+  #turn = 0
 
   constructor(init: {
     layout: ChunkLayout
@@ -49,11 +50,15 @@ export class RequestPlan {
   }
 
   /**
-   * What to ask for now. `readingAt` is the first chunk that a client waits for; `isStarved` that near peers bring nothing, so that
-   * far ones are asked for anything.
+   * What to ask for now. `places` are where clients read; `isStarved` that near peers bring nothing, so that far ones are
+   * asked for anything.
    */
-  request(state: { readingAt: number; isStarved: boolean; now: number }): readonly DownloadCommand[] {
-    const { readingAt, isStarved, now } = state
+  request(state: {
+    places: () => readonly number[]
+    isStarved: boolean
+    now: number
+  }): readonly DownloadCommand[] {
+    const { isStarved, now } = state
     if (isStarved !== this.#isStarved) {
       this.#isStarved = isStarved
       for (const neighbour of this.#neighbours.open()) if (neighbour.isFar) neighbour.dryAt = undefined
@@ -62,10 +67,10 @@ export class RequestPlan {
     const missing = this.#layout.count - this.#ledger.held.size
     if (this.#room() <= 0 && granted.length === 0 && missing > endgameChunks) return noCommands
     const commands: DownloadCommand[] = []
-    const windowStart = this.#ledger.held.firstMissing(readingAt)
+    const places = state.places()
     for (const neighbour of granted) {
       const hasRoom = this.#room() > 0
-      const index = hasRoom ? (this.#pick(neighbour, windowStart) ?? this.#lastChunk(neighbour)) : undefined
+      const index = hasRoom ? (this.#pick(neighbour, places) ?? this.#lastChunk(neighbour)) : undefined
       if (index === undefined) {
         commands.push({ type: 'decline', peer: neighbour.peer })
         continue
@@ -75,7 +80,7 @@ export class RequestPlan {
     while (this.#room() > 0) {
       const neighbour = this.#nextInTurn()
       if (neighbour === undefined) break
-      const index = this.#pick(neighbour, windowStart)
+      const index = this.#pick(neighbour, places)
       if (index === undefined) {
         neighbour.dryAt = this.#ledger.wantedRevision
         continue
@@ -126,13 +131,14 @@ export class RequestPlan {
     return best
   }
 
-  #pick(neighbour: Neighbour, windowStart: number): number | undefined {
+  #pick(neighbour: Neighbour, places: readonly number[]): number | undefined {
     const isBarred = this.#isBarred(neighbour)
     return pickChunk({
       wanted: isBarred ? this.#ledger.wantedFar : this.#ledger.wanted,
       offered: neighbour.held,
       // Those who keep zones together would all ask for the same next chunk: each takes another.
-      windowStart: isBarred ? this.#layout.count : windowStart,
+      places: isBarred ? [] : places,
+      turn: this.#turn++,
       availability: this.#availability,
       random: this.#random,
     })

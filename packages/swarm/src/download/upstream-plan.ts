@@ -4,6 +4,8 @@ import { type DownloadCommand, noCommands, type UpstreamFailure } from './downlo
 
 /** Two requests at a time keep upstream's pipe full while the next lease travels. */
 const maxFetches = 2
+/** So many more are for clients that read elsewhere: they don't wait for what runs to end. */
+const maxReaderFetches = 2
 /** Chunks in one request. */
 const maxRunChunks = 8
 /** After upstream failed, it is asked again this much later, doubling. */
@@ -121,10 +123,16 @@ export class UpstreamPlan {
     this.#throttledSince = undefined
   }
 
-  /** Starts what there is to fetch; `alone` gives a run to fetch without a lease. */
-  fetch(now: number, alone: (now: number) => ChunkRun | undefined): readonly DownloadCommand[] {
-    if (this.#fetches.length === maxFetches) return noCommands
-    const commands: DownloadCommand[] = []
+  /**
+   * Starts what there is to fetch. `places` gives where clients read that the download would not come to by itself;
+   * `alone` a run to fetch without a lease.
+   */
+  fetch(
+    now: number,
+    { places, alone }: { places: () => readonly number[]; alone: (now: number) => ChunkRun | undefined },
+  ): readonly DownloadCommand[] {
+    if (this.#fetches.length >= maxFetches + maxReaderFetches) return noCommands
+    const commands = this.#leased.size > 0 ? this.#fetchFor(places(), now) : []
     while (this.#fetches.length < maxFetches && this.isUsable(now)) {
       const run = firstRun(this.#owed) ?? firstRun(this.#leased) ?? (this.isIdle ? alone(now) : undefined)
       if (run === undefined) break
@@ -166,6 +174,20 @@ export class UpstreamPlan {
     if (willing === (this.#willing ?? false)) return noCommands
     this.#willing = willing
     return [{ type: 'ask', willing }]
+  }
+
+  /** What readers wait for and is leased to us; the more they are, the less each time, so that each has its turn soon. */
+  #fetchFor(places: readonly number[], now: number): DownloadCommand[] {
+    const commands: DownloadCommand[] = []
+    const length = Math.max(1, Math.floor(maxRunChunks / places.length))
+    for (const start of places) {
+      if (this.#fetches.length >= maxFetches + maxReaderFetches || !this.isUsable(now)) break
+      if (!this.#leased.has(start)) continue
+      let end = start + 1
+      while (end < start + length && this.#leased.has(end)) end++
+      commands.push(this.#start({ start, end }))
+    }
+    return commands
   }
 
   #start(run: ChunkRun): DownloadCommand {

@@ -11,6 +11,7 @@ export interface CoordinationRequest {
   pauseMs?: number
   claim?: boolean
   working?: boolean
+  wanted: number[]
 }
 
 export namespace CoordinationRequest {
@@ -62,13 +63,21 @@ export namespace CoordinationRequest {
           w.bool(obj.working)
         }
 
+        if (obj.wanted != null && obj.wanted.length > 0) {
+          for (const value of obj.wanted) {
+            w.uint32(64)
+            w.uint32(value)
+          }
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
       }, (reader, length, opts = {}) => {
         const obj: any = {
           landed: [],
-          release: []
+          release: [],
+          wanted: []
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -117,6 +126,14 @@ export namespace CoordinationRequest {
               obj.working = reader.bool()
               break
             }
+            case 8: {
+              if (opts.limits?.wanted != null && obj.wanted.length === opts.limits.wanted) {
+                throw new MaxLengthError('Decode error - repeated field "wanted" had too many elements')
+              }
+
+              obj.wanted.push(reader.uint32())
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -128,7 +145,8 @@ export namespace CoordinationRequest {
       }, function * (reader, length, prefix, opts = {}) {
         const obj = {
           landed: 0,
-          release: 0
+          release: 0,
+          wanted: 0
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -203,6 +221,21 @@ export namespace CoordinationRequest {
                 field: `${prefix}.working`,
                 value: reader.bool()
               }
+              break
+            }
+            case 8: {
+              if (opts.limits?.wanted != null && obj.wanted === opts.limits.wanted) {
+                throw new MaxLengthError('Streaming decode error - repeated field "wanted" had too many elements')
+              }
+
+              yield {
+                field: `${prefix}.wanted[]`,
+                index: obj.wanted,
+                value: reader.uint32()
+              }
+
+              obj.wanted++
+
               break
             }
             default: {
@@ -293,6 +326,12 @@ export namespace CoordinationRequest {
     value: boolean
   }
 
+  export interface CoordinationRequestWantedFieldEvent {
+    field: '$.wanted[]'
+    index: number
+    value: number
+  }
+
   export function encode (obj: Partial<CoordinationRequest>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, CoordinationRequest.codec())
   }
@@ -301,7 +340,7 @@ export namespace CoordinationRequest {
     return decodeMessage(buf, CoordinationRequest.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationRequest>): Generator<CoordinationRequestJoinDigestFieldEvent | CoordinationRequestJoinChunksFieldEvent | CoordinationRequestJoinSizeFieldEvent | CoordinationRequestJoinLeasedStartFieldEvent | CoordinationRequestJoinLeasedEndFieldEvent | CoordinationRequestJoinAddressesFieldEvent | CoordinationRequestJoinZoneFieldEvent | CoordinationRequestLandedIndexFieldEvent | CoordinationRequestLandedHashFieldEvent | CoordinationRequestWillingFieldEvent | CoordinationRequestReleaseFieldEvent | CoordinationRequestPauseMsFieldEvent | CoordinationRequestClaimFieldEvent | CoordinationRequestWorkingFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationRequest>): Generator<CoordinationRequestJoinDigestFieldEvent | CoordinationRequestJoinChunksFieldEvent | CoordinationRequestJoinSizeFieldEvent | CoordinationRequestJoinLeasedStartFieldEvent | CoordinationRequestJoinLeasedEndFieldEvent | CoordinationRequestJoinAddressesFieldEvent | CoordinationRequestJoinZoneFieldEvent | CoordinationRequestLandedIndexFieldEvent | CoordinationRequestLandedHashFieldEvent | CoordinationRequestWillingFieldEvent | CoordinationRequestReleaseFieldEvent | CoordinationRequestPauseMsFieldEvent | CoordinationRequestClaimFieldEvent | CoordinationRequestWorkingFieldEvent | CoordinationRequestWantedFieldEvent> {
     return streamMessage(buf, CoordinationRequest.codec(), opts)
   }
 }

@@ -15,7 +15,7 @@ const addresses = ['/ip4/127.0.0.1/tcp/2']
 
 async function coordinator(t: { teardown(work: () => void): void }) {
   const host = new StreamPairHost()
-  const served = new Coordinator({ host })
+  const served = new Coordinator({ host, holds: async () => false })
   await served.start()
   t.teardown(() => served.stop())
   return { host, served }
@@ -24,7 +24,7 @@ async function coordinator(t: { teardown(work: () => void): void }) {
 async function join(host: StreamPairHost, overrides: Partial<CoordinationRequest['join'] & object> = {}) {
   const stream = await host.open('coordinator', coordinationProtocol)
   const message = { digest, chunks, size: BigInt(size), addresses, leased: [], ...overrides }
-  await stream.send(CoordinationRequest.encode({ join: message, landed: [], release: [] }))
+  await stream.send(CoordinationRequest.encode({ join: message, landed: [], release: [], wanted: [] }))
   return stream
 }
 
@@ -39,7 +39,7 @@ async function nextReply(stream: MessageStream): Promise<CoordinationReply> {
 test('a member that asks gets a lease', async (t) => {
   const { host } = await coordinator(t)
   const stream = await join(host)
-  await stream.send(CoordinationRequest.encode({ landed: [], release: [], willing: true }))
+  await stream.send(CoordinationRequest.encode({ landed: [], release: [], wanted: [], willing: true }))
   t.true((await nextReply(stream)).lease.length > 0)
   stream.abort(new Error('done'))
 })
@@ -48,13 +48,13 @@ test('a lease comes back when its member closes the stream', async (t) => {
   const { host, served } = await coordinator(t)
   const oneChunk = { size: 100n, chunks: new ChunkSet(1).encode() }
   const stream = await join(host, oneChunk)
-  await stream.send(CoordinationRequest.encode({ landed: [], release: [], willing: true }))
+  await stream.send(CoordinationRequest.encode({ landed: [], release: [], wanted: [], willing: true }))
   await nextReply(stream)
   const leased = Promise.withResolvers<CoordinationReply>()
   const membership = served.join('other', { digest, addresses: [], leased: [], ...oneChunk }, (reply) => {
     if (reply.lease.length > 0) leased.resolve(reply)
   })
-  membership.receive({ landed: [], release: [], willing: true })
+  membership.receive({ landed: [], release: [], wanted: [], willing: true })
   stream.abort(new Error('died'))
   t.deepEqual((await leased.promise).lease, [{ start: 0, end: 1 }])
   membership.leave()
@@ -70,7 +70,7 @@ test('a swarm that goes on under a new coordinator leases nothing before its mem
       { ...join, chunks: ChunkSet.of(4, held).encode() },
       ({ lease }) => void leases.push(...lease),
     )
-    membership.receive({ landed: [], release: [], willing: true })
+    membership.receive({ landed: [], release: [], wanted: [], willing: true })
   }
   comeOver('first', [0])
   await delay(300)
@@ -102,7 +102,7 @@ for (const [what, overrides] of [
 test('a landed chunk outside the blob ends the membership', async (t) => {
   const { host } = await coordinator(t)
   const stream = await join(host)
-  await stream.send(CoordinationRequest.encode({ landed: [{ index: 99 }], release: [] }))
+  await stream.send(CoordinationRequest.encode({ landed: [{ index: 99 }], release: [], wanted: [] }))
   await t.throwsAsync(nextReply(stream), { name: 'StreamClosedError' })
 })
 
@@ -123,7 +123,7 @@ test('garbage instead of a join ends the stream, and the coordinator goes on', a
     { numRuns: 60 },
   )
   const stream = await join(host)
-  await stream.send(CoordinationRequest.encode({ landed: [], release: [], willing: true }))
+  await stream.send(CoordinationRequest.encode({ landed: [], release: [], wanted: [], willing: true }))
   t.true((await nextReply(stream)).lease.length > 0)
   stream.abort(new Error('done'))
 })

@@ -407,3 +407,33 @@ class World {
     for (let index = start; index < end; index++) leased.delete(index)
   }
 }
+
+test('what a client of a member waits for is leased to it at once, out of turn', (t) => {
+  const table = tableOf(100)
+  table.step({ type: 'settled' }, 0)
+  table.step({ type: 'join', member: 'a', held: none(100) }, 0)
+  t.deepEqual(
+    leasesOf(table.step({ type: 'ask', member: 'a', willing: true }, 0), 'a'),
+    [0, 1, 2, 3, 4, 5, 6, 7],
+  )
+  const wanted = leasesOf(table.step({ type: 'want', member: 'a', indexes: [90, 95] }, 1), 'a')
+  t.deepEqual(wanted, [90, 91, 92, 93, 94, 95, 96, 97])
+})
+
+test('what another member fetches or holds is not leased to who waits for it', (t) => {
+  const table = tableOf(100)
+  table.step({ type: 'settled' }, 0)
+  table.step({ type: 'join', member: 'a', held: ChunkSet.of(100, [50]) }, 0)
+  table.step({ type: 'join', member: 'b', held: none(100) }, 0)
+  t.true(leasesOf(table.step({ type: 'want', member: 'a', indexes: [90] }, 0), 'a').includes(90))
+  t.deepEqual(table.step({ type: 'want', member: 'b', indexes: [50, 90] }, 0), [])
+})
+
+test('no more than so much is leased to a member out of turn', (t) => {
+  const table = tableOf(1_000)
+  table.step({ type: 'settled' }, 0)
+  table.step({ type: 'join', member: 'a', held: none(1_000) }, 0)
+  const indexes = Array.from({ length: 100 }, (_, n) => n * 10)
+  t.is(leasesOf(table.step({ type: 'want', member: 'a', indexes }, 0), 'a').length, 64)
+  t.deepEqual(table.step({ type: 'want', member: 'a', indexes: [9] }, 0), [])
+})

@@ -26,7 +26,7 @@ test('chunks that a peer has are asked of it, and no others', (t) => {
 
 test('what a client waits for is asked for first, in order', (t) => {
   const planner = plannerFor(64)
-  planner.step({ type: 'reading', index: 40 }, 0)
+  planner.step({ type: 'reading', reader: 0, index: 40 }, 0)
   const requests = commandsOf(
     planner.step({ type: 'connected', peer: 'a', held: ChunkSet.full(64) }, 0),
     'request',
@@ -204,7 +204,7 @@ test('without a coordinator and without peers the node goes upstream by itself a
 test('a chunk that a client has waited 4 s for is fetched without a lease, whatever else moves', (t) => {
   const planner = plannerFor(20)
   planner.step({ type: 'connected', peer: 'a', held: ChunkSet.of(20, [7]) }, 0)
-  planner.step({ type: 'reading', index: 5 }, 1_000)
+  planner.step({ type: 'reading', reader: 0, index: 5 }, 1_000)
   planner.step({ type: 'has', peer: 'a', indexes: [8] }, 4_000)
   t.deepEqual(commandsOf(planner.step({ type: 'has', peer: 'a', indexes: [9] }, 4_999), 'fetch'), [])
   t.deepEqual(commandsOf(planner.step({ type: 'has', peer: 'a', indexes: [10] }, 5_000), 'fetch'), [
@@ -255,6 +255,7 @@ test('whatever peers and upstream do, a download that can complete does, and ask
     peers: fc.integer({ min: 0, max: 8 }),
     upstream: fc.constantFrom('works', 'flaky', 'down'),
     coordinated: fc.boolean(),
+    readers: fc.integer({ min: 0, max: 12 }),
   })
   fc.assert(
     fc.property(swarms, (init) => {

@@ -20,6 +20,8 @@ export interface VirtualSwarmInit {
   readonly peers: number
   readonly upstream: 'works' | 'flaky' | 'down'
   readonly coordinated: boolean
+  /** Clients that begin to read somewhere, at some time, and leave at some time. */
+  readonly readers: number
 }
 
 interface VirtualPeer {
@@ -95,6 +97,7 @@ export class VirtualSwarm {
   /** Runs to the end; throws if there is none within ten minutes of virtual time. */
   run(): 'finish' | 'fail' {
     this.#later(0, { type: 'found', peers: [...this.#peers.keys()] })
+    for (let reader = 0; reader < this.#init.readers; reader++) this.#read(reader)
     if (this.#init.coordinated) this.#later(20, { type: 'coordinated', connected: true })
     for (let at = 250; at < 600_000; at += 250) this.#later(at, { type: 'tick' })
     while (this.#outcome === undefined) {
@@ -138,6 +141,9 @@ export class VirtualSwarm {
         break
       case 'cancel':
         this.#peers.get(command.peer)?.owes.delete(command.index)
+        break
+      case 'want':
+        this.#leaseFrom(command.indexes)
         break
       case 'decline':
       case 'claim':
@@ -239,6 +245,26 @@ export class VirtualSwarm {
     }
     const cut = { failed: { final: false, reason: 'cut off' } }
     this.#later(at + 1, { type: 'upstream-ended', run, ...(cutAt < run.end ? cut : {}) })
+  }
+
+  #read(reader: number): void {
+    const { chunks } = this.#init
+    let next = Math.floor(this.#random() * chunks)
+    const end = next + Math.floor(this.#random() * (chunks - next))
+    const go = (): DownloadEvent => {
+      next = this.#held.firstMissing(next)
+      if (next > end) return { type: 'left', reader }
+      this.#later(this.#delay(100), go)
+      return { type: 'reading', reader, index: next }
+    }
+    this.#later(this.#delay(2_000), go)
+  }
+
+  #leaseFrom(indexes: readonly number[]): void {
+    for (const index of indexes)
+      if (this.#held.has(index)) throw new Error(`wants chunk ${index}, which is here`)
+    const runs = indexes.map((start) => ({ start, end: Math.min(start + 4, this.#init.chunks) }))
+    this.#later(this.#delay(20), { type: 'leased', runs })
   }
 
   #lease(room: number): void {

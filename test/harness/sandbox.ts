@@ -4,12 +4,16 @@ import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { Daemon } from '../harness/daemon.ts'
-import { environment, run } from '../harness/run.ts'
-import { removeTree } from '../harness/workspace.ts'
+import { Daemon, type DaemonInit } from './daemon.ts'
+import type { Machine } from './machine.ts'
+import { environment, run } from './run.ts'
+import { removeTree } from './workspace.ts'
 
 /** Directories in which a host's runtimes keep their state. */
 const stateDirectories = ['/var/lib/containerd', '/var/lib/docker', '/var/lib/containers', '/opt/containerd']
+
+/** What a program of a host says of itself before it starts. */
+const ownPid = 'sandbox pid '
 
 /**
  * A host of its own in mount and process namespaces: its /etc and /run are its own, and it sees no process but its
@@ -30,10 +34,13 @@ export class Sandbox implements AsyncDisposable {
     this.#pid = pid
   }
 
-  static async start(root = '/'): Promise<Sandbox> {
+  /**
+   * @param shared - a directory of this machine that the host sees in the same place; its /tmp is its own then
+   */
+  static async start(root = '/', shared?: string): Promise<Sandbox> {
     const work = await mkdtemp(join(tmpdir(), 'shoal-host-'))
     const script = join(work, 'setup')
-    await writeFile(script, setUp(root, work))
+    await writeFile(script, setUp({ root, work, shared }))
     await Promise.all(['etc', 'etc-work', 'state', 'var'].map((name) => mkdir(join(work, name))))
     const process = spawn(
       'unshare',
@@ -73,6 +80,29 @@ export class Sandbox implements AsyncDisposable {
     return daemon
   }
 
+  /** For whoever runs programs on this machine or on another; what they start ends with the sandbox. */
+  get machine(): Machine {
+    const onHost = (file: string, args: readonly string[]) => [...this.#enter, ...this.#asHost, file, ...args]
+    const start = async (init: DaemonInit) => {
+      // What was started is nsenter, which ends without the program.
+      const pid = Promise.withResolvers<string>()
+      const onLine = (line: string) => {
+        if (line.startsWith(ownPid)) pid.resolve(line.slice(ownPid.length))
+      }
+      const script = `echo "${ownPid}$$"; exec "$0" "$@"`
+      const daemon = await Daemon.start({
+        ...init,
+        file: 'nsenter',
+        args: onHost('sh', ['-c', script, init.file, ...init.args]),
+        onLine,
+        terminate: async () => run('nsenter', onHost('sh', ['-c', `kill ${await pid.promise} || true`])),
+      })
+      this.#daemons.push(daemon)
+      return daemon
+    }
+    return { start, run: (file, args, options) => run('nsenter', onHost(file, args), options) }
+  }
+
   /** The process id that the host knows a program by. */
   async pidOf(program: string): Promise<string> {
     // By the host's own /proc: the machine may run others.
@@ -100,19 +130,28 @@ export class Sandbox implements AsyncDisposable {
     // The first process of the namespace: all others of it end with it.
     process.kill(this.#pid, 'SIGKILL')
     await exited
-    for (const daemon of this.#daemons) await daemon.stop()
+    for (const daemon of this.#daemons) await daemon.kill()
     await removeTree(this.#work)
   }
 }
 
 /** Runs in the namespaces. */
-function setUp(root: string, work: string): string {
+function setUp({
+  root,
+  work,
+  shared,
+}: {
+  readonly root: string
+  readonly work: string
+  readonly shared: string | undefined
+}): string {
   const state = stateDirectories.map((path, index) => {
     const own = `${work}/state/${index}`
     return `mkdir -p ${own} ${root}${path}; mount --bind ${own} ${root}${path}`
   })
   return `
 ${root === '/' ? '' : `mount --rbind ${root} ${root}; mount --rbind /dev ${root}/dev; mount --rbind /sys ${root}/sys`}
+${shared === undefined ? '' : `mount -t tmpfs tmp ${root}/tmp; mkdir -p ${root}${shared}; mount --bind ${shared} ${root}${shared}`}
 mount -t overlay overlay -o lowerdir=${root}/etc,upperdir=${work}/etc,workdir=${work}/etc-work ${root}/etc
 mount -t tmpfs run ${root}/run
 mount -t proc proc ${root}/proc
