@@ -21,6 +21,7 @@ test('the flags that examples rely on are there', (t) => {
     '--cache-min-free',
     '--cache-quota',
     '--cluster-secret-file',
+    '--containerd-content',
     '--data-dir',
     '--log-level',
     '--registry-listen',

@@ -10,6 +10,7 @@ import {
   parseDigest,
 } from '@shoal/content'
 import { type FileLayer, nodeFiles } from './file-layer.ts'
+import { shareFile } from './share-file.ts'
 import { errorCode, storeError } from './store-errors.ts'
 
 const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512']
@@ -100,6 +101,16 @@ export class DataDirectory {
   /** Makes a blob that was filled a complete one, or takes that back. */
   async finishPartial(digest: Digest): Promise<void> {
     await this.files.rename(this.partial(digest), this.blob(digest))
+  }
+
+  /** Puts a file of another content store among the partial blobs: as a clone, a hard link, or else a copy. */
+  async linkPartial(digest: Digest, from: string): Promise<void> {
+    try {
+      await this.files.remove(this.partial(digest))
+      await shareFile(from, this.partial(digest))
+    } catch (cause) {
+      throw storeError(`taking in blob ${digest} from ${from}`, cause, 'not-writable')
+    }
   }
 
   /** A complete blob that needs filling again. */
