@@ -63,9 +63,10 @@ async function carryOut(command: Command): Promise<unknown> {
   }
 }
 
+/** Each is given three of those that are up, as a headless Service names some at random. */
 async function start(bootstrap: readonly string[]): Promise<string[]> {
   for (let index = 0; index < count; index++) {
-    const known = [...bootstrap, ...hosts.slice(0, 3).flatMap((host) => host.addresses())].slice(0, 3)
+    const known = someOf([...bootstrap, ...hosts.flatMap((host) => host.addresses())], 3)
     const timings = { openTimeoutMs: 20_000 }
     hosts.push(
       await createSwarmHost({
@@ -77,7 +78,15 @@ async function start(bootstrap: readonly string[]): Promise<string[]> {
       }),
     )
   }
-  return hosts.slice(0, 3).flatMap((host) => host.addresses())
+  return hosts.flatMap((host) => host.addresses())
+}
+
+function someOf<T>(items: readonly T[], most: number): T[] {
+  return items
+    .map((item) => ({ item, place: Math.random() }))
+    .sort((a, b) => a.place - b.place)
+    .slice(0, most)
+    .map(({ item }) => item)
 }
 
 async function find(host: Host, digest: string, limit: number): Promise<{ ms: number; found: number }> {

@@ -47,9 +47,12 @@ try {
 async function run(): Promise<void> {
   const emptyRss = total(await usages(), 'rssBytes')
   const joinMs = await join()
+  progress(`joined after ${(joinMs / 1_000).toFixed(1)} s`)
   const digests = Array.from({ length: blobs }, () => `sha256:${randomBytes(32).toString('hex')}`)
   const provided = await measure(() => provideAll(digests))
+  progress(`announced in ${provided.seconds.toFixed(1)} s`)
   const one = await lookUpAll(digests, 1)
+  progress('looked for the first provider')
   const many = await lookUpAll(digests, 20)
   const missing = await lookUpAll([], 20)
   const rss = total(await usages(), 'rssBytes')
@@ -71,12 +74,17 @@ async function run(): Promise<void> {
   })
 }
 
+/** A run takes minutes. */
+function progress(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
 async function join(): Promise<number> {
   const startMs = performance.now()
   let bootstrap: string[] = []
   for (const child of children) {
     const addresses = (await ask(child, { type: 'start', bootstrap })) as string[]
-    bootstrap = bootstrap.length > 0 ? bootstrap : addresses
+    bootstrap = [...bootstrap, ...addresses]
   }
   await until(async () => {
     const routable = (await askAll({ type: 'routable' })) as number[]

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
+import { Containerd } from '../harness/containerd.ts'
 import type { Client, PulledImage, PullRequest } from './client.ts'
-import { Containerd } from './containerd.ts'
 import { indexOf } from './image.ts'
 
 /** containerd by its own command, `ctr`. */

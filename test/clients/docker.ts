@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Containerd } from '../harness/containerd.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { run } from '../harness/run.ts'
 import type { Client, PulledImage, PullRequest } from './client.ts'
-import { Containerd } from './containerd.ts'
 import { indexOf } from './image.ts'
 
 /** dockerd, with the shim among its `registry-mirrors`. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from '../harness/run.ts'
-import { removeTree } from './workspace.ts'
+import { removeTree } from '../harness/workspace.ts'
 
 export interface BlobDescriptor {
   readonly mediaType: string

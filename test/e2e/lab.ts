@@ -46,6 +46,9 @@ export async function startLab(init: { nodes: number; layerSizes: readonly numbe
 }
 
 /** Pulls the lab's image through the node's shim; throws unless every digest verified. */
-export async function pullThrough(node: SwarmNode, onBytes?: (bytes: number) => void): Promise<PulledImage> {
+export async function pullThrough(
+  node: Pick<SwarmNode, 'shim'>,
+  onBytes?: (bytes: number) => void,
+): Promise<PulledImage> {
   return await pullImage({ registry: node.shim, ...image, ...(onBytes && { onBytes }) })
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -42,6 +42,8 @@ export interface NodeInit {
   readonly bootstrap: readonly string[]
   /** Registries by `<registry>=<url>`. */
   readonly upstreams: readonly string[]
+  /** Further flags of `shoal agent`. */
+  readonly flags?: readonly string[]
 }
 
 /** A Shoal agent, as a process of its own. */
@@ -51,18 +53,26 @@ export class SwarmNode implements AsyncDisposable {
   /** Multiaddrs for other nodes' `bootstrap`. */
   readonly addresses: readonly string[]
   readonly directory: string
-  readonly #admin: string
+  /** `127.0.0.1:<port>` of its admin API. */
+  readonly admin: string
   readonly #daemon: Daemon
+  readonly #lines: readonly string[]
 
-  private constructor({ registry, admin, swarm }: Addresses, directory: string, daemon: Daemon) {
+  private constructor(
+    { registry, admin, swarm }: Addresses,
+    { directory, daemon, lines }: { directory: string; daemon: Daemon; lines: readonly string[] },
+  ) {
     this.shim = registry
     this.addresses = swarm
     this.directory = directory
-    this.#admin = admin
+    this.admin = admin
     this.#daemon = daemon
+    this.#lines = lines
   }
 
-  static async start({ name, directory, secretFile, bootstrap, upstreams }: NodeInit): Promise<SwarmNode> {
+  static async start(init: NodeInit): Promise<SwarmNode> {
+    const { name, directory, secretFile, bootstrap, upstreams, flags = [] } = init
+    const lines: string[] = []
     const daemon = await Daemon.start({
       name: `agent ${name}`,
       file: process.execPath,
@@ -71,10 +81,12 @@ export class SwarmNode implements AsyncDisposable {
         ...['--registry-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'],
         ...['--swarm-listen', '/ip4/127.0.0.1/tcp/0', ...bootstrap.flatMap((peer) => ['--bootstrap', peer])],
         ...upstreams.flatMap((upstream) => ['--upstream', upstream]),
+        ...flags,
       ],
+      onLine: (line) => lines.push(line),
       ready: (line) => line.includes('"msg":"agent ready"'),
     })
-    return new SwarmNode(JSON.parse(daemon.readyLine) as Addresses, directory, daemon)
+    return new SwarmNode(JSON.parse(daemon.readyLine) as Addresses, { directory, daemon, lines })
   }
 
   async status(): Promise<Status> {
@@ -95,6 +107,17 @@ export class SwarmNode implements AsyncDisposable {
     return this.#daemon.log
   }
 
+  /** The most memory that the agent has had resident, in bytes. */
+  async peakMemory(): Promise<number> {
+    const status = await readFile(`/proc/${this.#daemon.pid}/status`, 'utf8')
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024
+  }
+
+  /** All of the agent's log. */
+  get wholeLog(): string {
+    return this.#lines.join('\n')
+  }
+
   /** Waits until the node has so many peers. */
   async joined(peers = 1): Promise<void> {
     const deadline = AbortSignal.timeout(joinTimeoutMs)
@@ -113,7 +136,7 @@ export class SwarmNode implements AsyncDisposable {
   }
 
   async #admins(path: string): Promise<string> {
-    const { statusCode, body } = await request(`http://${this.#admin}${path}`)
+    const { statusCode, body } = await request(`http://${this.admin}${path}`)
     const text = await body.text()
     if (statusCode !== 200) throw new Error(`the agent's ${path} is ${statusCode}: ${text}`)
     return text
@@ -126,10 +149,12 @@ export interface SwarmInit {
   readonly directory: string
   /** Registries by `<registry>=<url>`. */
   readonly upstreams: readonly string[]
+  /** Further flags of `shoal agent`. */
+  readonly flags?: readonly string[]
 }
 
 /** Starts a swarm, all nodes joined; the first one is what the others bootstrap from. */
-export async function startSwarm({ nodes: count, directory, upstreams }: SwarmInit) {
+export async function startSwarm({ nodes: count, directory, upstreams, flags = [] }: SwarmInit) {
   await using started = new AsyncDisposableStack()
   const secretFile = await newSecretFile(directory)
   const nodes: SwarmNode[] = []
@@ -138,7 +163,7 @@ export async function startSwarm({ nodes: count, directory, upstreams }: SwarmIn
     const bootstrap = nodes[0]?.addresses ?? []
     const home = join(directory, name)
     nodes.push(
-      started.use(await SwarmNode.start({ name, directory: home, secretFile, bootstrap, upstreams })),
+      started.use(await SwarmNode.start({ name, directory: home, secretFile, bootstrap, upstreams, flags })),
     )
   }
   if (count > 1) await Promise.all(nodes.map((node) => node.joined()))

@@ -69,6 +69,13 @@ export class Daemon implements AsyncDisposable {
     return this.#lastLines.join('\n')
   }
 
+  /** @throws when the program did not start */
+  get pid(): number {
+    const { pid } = this.#process
+    if (pid === undefined) throw new Error('the program has no process')
+    return pid
+  }
+
   /** Ends the program, by force when it does not end by itself. */
   async stop(): Promise<void> {
     this.#process.kill()

@@ -5,6 +5,8 @@ export interface RunOptions {
   /** Replaces the environment, except for what {@link environment} sets. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** For its standard input; nothing if undefined. */
+  readonly input?: string
   /** @default 120_000, some ten times what the slowest pull here takes */
   readonly timeoutMs?: number
 }
@@ -31,14 +33,14 @@ export function environment(extra: Readonly<Record<string, string>> = {}): Recor
 export async function run(
   file: string,
   args: readonly string[],
-  { env = {}, cwd, timeoutMs = 120_000 }: RunOptions = {},
+  { env = {}, cwd, input, timeoutMs = 120_000 }: RunOptions = {},
 ): Promise<string> {
   const { stdout } = await execa(file, args, {
     env: environment(env),
     extendEnv: false,
     timeout: timeoutMs,
     forceKillAfterDelay: 5_000,
-    stdin: 'ignore',
+    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
     maxBuffer: 32 << 20,
     ...(cwd === undefined ? {} : { cwd }),
   })

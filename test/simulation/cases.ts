@@ -49,7 +49,7 @@ const cases: readonly Case[] = [
   {
     name: 'two zones, a line of 1 Gbit/s between them',
     options: '--nodes 250 --zones 2 --zone-link 1gbit',
-    limit: 'the line between the zones',
+    limit: 'the line between the zones, which each chunk crosses once, and its way through the second zone',
   },
 ]
 

@@ -2,6 +2,7 @@ import type { ChunkRun } from '@shoal/content'
 import type { LeaseEvent } from '../../packages/swarm/dist/coordination/lease-events.js'
 import { minNewsIntervalMs } from '../../packages/swarm/dist/coordination/news-interval.js'
 import type { DownloadEvent } from '../../packages/swarm/dist/download/download-events.js'
+import type { FarShare } from '../../packages/swarm/dist/zones.js'
 import type { MemberEvents, SimulatedCoordinator } from './simulated-coordinator.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import type { World } from './simulated-swarm.ts'
@@ -69,6 +70,10 @@ export class CoordinatorLine implements MemberEvents {
 
   onNeighbours(peers: readonly string[], complete: boolean): void {
     this.#init.dispatch({ type: 'found', peers, complete })
+  }
+
+  onFarShare(farShare: FarShare): void {
+    this.#init.dispatch({ type: 'shared', farShare })
   }
 
   onLeased(runs: readonly ChunkRun[]): void {

@@ -79,6 +79,7 @@ export class Downlink {
   readonly #backlogMs: number
   /** When what was sent to it has passed. */
   #passedAt = 0
+  #bytes = 0
 
   constructor(rate: number, pieceBytes: number) {
     this.#rate = rate
@@ -90,8 +91,14 @@ export class Downlink {
     return this.#passedAt - this.#backlogMs
   }
 
+  /** What was sent through it. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** A piece comes in. Returns when it has passed. */
   pass(bytes: number, at: number): number {
+    this.#bytes += bytes
     this.#passedAt = Math.max(at, this.#passedAt) + bytes / this.#rate
     return this.#passedAt
   }

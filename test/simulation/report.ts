@@ -12,6 +12,8 @@ export interface Figures {
   readonly messagesPerNode: number
   /** Bytes. */
   readonly chunkLength: number
+  /** Of the layer, on the busiest line between two zones; 0 without such lines. */
+  readonly copiesBetweenZones: number
   readonly completed: number
   readonly survivors: number
   readonly boundSeconds: number
@@ -21,7 +23,7 @@ export interface Figures {
 /** What the simulator says of a run, for people and for programs. */
 export function reportOf(scenario: Scenario, outcome: Outcome): { text: string; json: Figures } {
   const bound = boundOf(scenario)
-  const { completedAt, upstreamBytes, messages, survivors, layout } = outcome
+  const { completedAt, upstreamBytes, messages, survivors, layout, zoneBytes } = outcome
   const last = completedAt.at(-1) ?? Number.NaN
   const median = completedAt[completedAt.length >> 1] ?? Number.NaN
   const figures = {
@@ -31,6 +33,7 @@ export function reportOf(scenario: Scenario, outcome: Outcome): { text: string; 
     medianOverBound: median / bound,
     chunkLength: layout.chunkLength,
     messagesPerNode: messages / scenario.nodes,
+    copiesBetweenZones: Math.max(0, ...zoneBytes) / scenario.size,
     completed: completedAt.length,
     survivors,
     boundSeconds: bound / 1000,
@@ -45,6 +48,8 @@ export function reportOf(scenario: Scenario, outcome: Outcome): { text: string; 
     ['median node', `${(median / 1000).toFixed(2)} s, ${figures.medianOverBound.toFixed(3)} x the bound`],
     ['control messages', `${figures.messagesPerNode.toFixed(0)} a node`],
   ]
+  if (zoneBytes.length > 0)
+    rows.push(['between zones', `${figures.copiesBetweenZones.toFixed(3)} copies on the busiest line`])
   return { text: rows.map(([name, value]) => `  ${name.padEnd(22)}${value}`).join('\n'), json: figures }
 }
 

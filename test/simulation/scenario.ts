@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { byteUnits, parseCount, parseQuantity, rateUnits, timeUnits } from '../figures/quantity.ts'
 
 /** One run of the simulator. Bytes, milliseconds, bytes per millisecond. */
 export interface Scenario {
@@ -73,50 +74,30 @@ export function parseOptions(args: readonly string[]): SimulateOptions {
     },
   })
   const scenario: Scenario = {
-    nodes: count('nodes', values.nodes, 100_000),
-    size: quantity('size', values.size, bytesIn),
-    chunk: values.chunk === undefined ? undefined : quantity('chunk', values.chunk, bytesIn),
-    upstream: quantity('upstream', values.upstream, ratesIn),
-    link: quantity('link', values.link, ratesIn),
-    latency: quantity('latency', values.latency, timesIn),
-    upstreamLatency: quantity('upstream-latency', values['upstream-latency'], timesIn),
-    arrival: quantity('arrival', values.arrival, timesIn),
+    nodes: parseCount('nodes', values.nodes, 100_000),
+    size: parseQuantity('size', values.size, byteUnits),
+    chunk: values.chunk === undefined ? undefined : parseQuantity('chunk', values.chunk, byteUnits),
+    upstream: rate('upstream', values.upstream),
+    link: rate('link', values.link),
+    latency: milliseconds('latency', values.latency),
+    upstreamLatency: milliseconds('upstream-latency', values['upstream-latency']),
+    arrival: milliseconds('arrival', values.arrival),
     killed: share('kill', values.kill),
     slow: share('slow', values.slow),
-    zones: count('zones', values.zones, 1_000),
-    zoneLink:
-      values['zone-link'] === undefined ? undefined : quantity('zone-link', values['zone-link'], ratesIn),
-    seed: count('seed', values.seed, 2 ** 32),
+    zones: parseCount('zones', values.zones, 1_000),
+    zoneLink: values['zone-link'] === undefined ? undefined : rate('zone-link', values['zone-link']),
+    seed: parseCount('seed', values.seed, 2 ** 32),
   }
   return { scenario, json: values.json, plot: values.plot }
 }
 
-const bytesIn: Record<string, number> = {
-  b: 1,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  kib: 2 ** 10,
-  mib: 2 ** 20,
-  gib: 2 ** 30,
-}
 /** Bytes per millisecond. */
-const ratesIn: Record<string, number> = { kbit: 1 / 8, mbit: 1e3 / 8, gbit: 1e6 / 8 }
-const timesIn: Record<string, number> = { ms: 1, s: 1_000 }
-
-function quantity(option: string, text: string, units: Record<string, number>): number {
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([a-z]+)$/i.exec(text) ?? []
-  const factor = units[unit.toLowerCase()]
-  if (number === undefined || factor === undefined)
-    throw new Error(`--${option} ${text}: expected a number and one of ${Object.keys(units).join(', ')}`)
-  return Number(number) * factor
+function rate(option: string, text: string): number {
+  return parseQuantity(option, text, rateUnits) / 1_000
 }
 
-function count(option: string, text: string, max: number): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1 || value > max)
-    throw new Error(`--${option} ${text}: expected a whole number from 1 to ${max}`)
-  return value
+function milliseconds(option: string, text: string): number {
+  return parseQuantity(option, text, timeUnits) * 1_000
 }
 
 function share(option: string, text: string): number {

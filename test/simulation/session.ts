@@ -41,6 +41,10 @@ export class Session {
     this.holder.uploads.add(this)
   }
 
+  get isFar(): boolean {
+    return this.holder.zone !== this.#requester.zone
+  }
+
   want(index: number): void {
     this.#unsentOrNew().wants.push(index)
   }
@@ -188,7 +192,7 @@ export class Session {
   #sent(sending: Sending): void {
     this.#sending = undefined
     const { turns } = this.holder
-    grantAll(turns.done(this, uploadCost(sending.bytes, this.#requester.sources)))
+    grantAll(turns.done(this, this.isFar ? 0 : uploadCost(sending.bytes, this.#requester.sources)))
     this.#sendNext()
     if (this.hasNews) this.holder.tellSoon()
   }

@@ -2,6 +2,7 @@ import type { ChunkRun, ChunkSet } from '@shoal/content'
 import type { LeaseEvent } from '../../packages/swarm/dist/coordination/lease-events.js'
 import { LeaseTable } from '../../packages/swarm/dist/coordination/lease-table.js'
 import { newsIntervalMs } from '../../packages/swarm/dist/coordination/news-interval.js'
+import type { FarShare } from '../../packages/swarm/dist/zones.js'
 import type { SimulatedNode } from './simulated-node.ts'
 import type { World } from './simulated-swarm.ts'
 
@@ -14,6 +15,7 @@ export interface MemberEvents {
   /** Whose they are. */
   readonly node: SimulatedNode
   onNeighbours(peers: readonly string[], complete: boolean): void
+  onFarShare(farShare: FarShare): void
   onLeased(runs: readonly ChunkRun[]): void
   onRevoked(runs: readonly ChunkRun[]): void
   onNewsInterval(ms: number): void
@@ -44,7 +46,7 @@ export class SimulatedCoordinator {
     this.#members.set(name, events)
     this.#tick()
     this.#send(events, () => events.onNewsInterval(newsIntervalMs(this.#members.size)))
-    this.#step({ type: 'join', member: name, held, leased })
+    this.#step({ type: 'join', member: name, held, leased, zone: `${events.node.zone}` })
   }
 
   /** A member's message. */
@@ -95,6 +97,7 @@ export class SimulatedCoordinator {
         const complete = new Set(command.complete)
         const others = command.peers.filter((peer) => !complete.has(peer))
         this.#send(events, () => {
+          if (command.farShare !== undefined) events.onFarShare(command.farShare)
           if (command.complete.length > 0) events.onNeighbours(command.complete, true)
           if (others.length > 0) events.onNeighbours(others, false)
         })

@@ -248,7 +248,7 @@ export class SimulatedNode {
       for (const node of [holder, this]) this.#world.message(node, () => undefined)
       const session = new Session(this.#world, { holder, requester: this })
       this.#sessions.set(peer, session)
-      this.dispatch({ type: 'connected', peer, held: holder.held.clone() })
+      this.dispatch({ type: 'connected', peer, held: holder.held.clone(), isFar: holder.zone !== this.zone })
     })
   }
 

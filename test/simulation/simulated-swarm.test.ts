@@ -47,6 +47,7 @@ test('large swarms get fewer chunks, and the report says so', (t) => {
     upstreamBytes: 1,
     messages: 1,
     layout: swarm.layout,
+    zoneBytes: [],
   })
   t.regex(text, /256 of 4096 KiB; the product cuts 1024 of 1024 KiB/)
 })

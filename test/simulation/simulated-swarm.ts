@@ -50,6 +50,8 @@ export interface Outcome {
   readonly upstreamBytes: number
   readonly layout: ChunkLayout
   readonly messages: number
+  /** What went through each line between two zones. */
+  readonly zoneBytes: readonly number[]
 }
 
 /** Many nodes that pull one layer: the very planner and lease table of the product, on a network of the imagination. */
@@ -200,6 +202,7 @@ export class SimulatedSwarm implements World {
       survivors: this.#living,
       upstreamBytes: this.#upstreamBytes,
       layout: this.layout,
+      zoneBytes: [...this.#zoneLinks.values()].map(({ bytes }) => bytes),
       messages: this.#messages,
     }
   }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Repository } from '@shoal/content'
 import type { Registry } from 'prom-client'
 import type { AgentStatus } from './agent-status.ts'
 import { splitHostPort } from './config/addresses.ts'
@@ -13,6 +14,8 @@ const keepAliveTimeoutMs = 5_000
 
 export interface AdminComponents {
   readonly status: () => AgentStatus
+  /** What `shoal install` has pulled through the shim lately, to see that it gets there. */
+  readonly canaries: () => readonly Repository[]
   readonly metrics: Registry
 }
 
@@ -42,6 +45,7 @@ const routes: Readonly<Record<string, Route>> = {
     body: await metrics.metrics(),
   }),
   '/api/v1/status': ({ status }) => json(200, status()),
+  '/api/v1/canaries': ({ canaries }) => json(200, { seen: canaries() }),
 }
 
 /**

@@ -9,16 +9,18 @@ import {
 } from '@shoal/content'
 import { createRegistry, type RegistryEvent } from '@shoal/registry'
 import { createSwarm, generateClusterSecret, type Swarm, type SwarmInit } from '@shoal/swarm'
-import { createOrigin } from '@shoal/upstream'
+import { type CredentialSource, createOrigin, dockerConfig, kubeletProviders } from '@shoal/upstream'
 import { type AdminServer, startAdminServer } from './admin-server.ts'
 import type { AgentState, AgentStatus } from './agent-status.ts'
 import { CacheBooks } from './cache-books.ts'
 import { startControlServer } from './cache-control/control-server.ts'
 import { LocalControl } from './cache-control/local-control.ts'
+import { type AccessibleOrigin, CanaryLog, withCanaries } from './canary-origin.ts'
 import { Closers } from './closers.ts'
 import { ownClusterSecret, warnOfReadableSecret } from './cluster-secret-file.ts'
 import type { AgentConfig } from './config/load-config.ts'
 import { ConfigurationError } from './config/problems.ts'
+import type { Settings } from './config/schema.ts'
 import type { Logger } from './logging.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type AgentCache, openAgentCache } from './open-agent-cache.ts'
@@ -47,6 +49,7 @@ export class Agent {
   readonly #closers: Closers
   readonly #ledger: TransferLedger
   readonly #metrics: Metrics
+  readonly #canaries = new CanaryLog()
   #state: AgentState = 'starting'
   #swarm: Swarm | undefined
   #addresses: AgentAddresses | undefined
@@ -106,8 +109,15 @@ export class Agent {
     const admin = await this.#openAdmin()
     const { cache, isAttached } = await this.#openCache(signal)
     const clusterSecret = await this.#clusterSecret(isAttached)
-    const origin = createOrigin({ upstreams: [...upstreams], only: settings.upstreams.only })
-    this.#closers.add('origin', closeMs.origin, () => origin.stop())
+    const registries = createOrigin({
+      upstreams,
+      only: settings.upstreams.only,
+      credentials: credentialSources(settings.credentials),
+      userAgent: `shoal/${version}`,
+      onTrouble: (err) => this.#log.warn({ err }, 'upstream asked without it'),
+    })
+    this.#closers.add('origin', closeMs.origin, () => registries.stop())
+    const origin = withCanaries(registries, this.#canaries)
     const { blobs, metadata } = cache
     signal?.throwIfAborted()
     const dataDir = isAttached ? settings.dataDir : undefined
@@ -140,7 +150,11 @@ export class Agent {
   /** Opened first, so that a probe can see a start that takes long. */
   async #openAdmin(): Promise<AdminServer> {
     const { listen } = this.#config.settings.admin
-    const components = { status: () => this.status(), metrics: this.#metrics.registry }
+    const components = {
+      status: () => this.status(),
+      canaries: () => this.#canaries.list(),
+      metrics: this.#metrics.registry,
+    }
     const admin = await this.#bind('admin.listen', listen, () => startAdminServer(components, listen))
     this.#closers.add('admin', closeMs.admin, () => admin.stop())
     return admin
@@ -150,7 +164,7 @@ export class Agent {
     stores: { blobs: BlobStore; metadata: MetadataStore; origin: Origin },
     own: Pick<SwarmInit, 'clusterSecret' | 'dataDir'>,
   ): Promise<Swarm> {
-    const { listen, announce, bootstrap } = this.#config.settings.swarm
+    const { listen, announce, bootstrap, zone } = this.#config.settings.swarm
     const components = {
       ...stores,
       onEvent: (event: Parameters<TransferLedger['record']>[0]) => {
@@ -159,7 +173,7 @@ export class Agent {
       },
       logger: this.#log,
     }
-    const init = { listen, announce, bootstrap, ...own }
+    const init = { listen, announce, bootstrap, zone, ...own }
     const swarm = await this.#bind('swarm.listen', listen.join(', '), () => createSwarm(components, init))
     this.#closers.add('swarm', closeMs.swarm, () => swarm.stop())
     this.#swarm = swarm
@@ -176,11 +190,16 @@ export class Agent {
     this.#closers.add('control', closeMs.control, () => server.stop())
   }
 
-  async #openRegistry(stores: { metadata: MetadataStore; origin: Origin }, swarm: Swarm): Promise<string> {
+  async #openRegistry(
+    stores: { metadata: MetadataStore; origin: AccessibleOrigin },
+    swarm: Swarm,
+  ): Promise<string> {
     const { listen } = this.#config.settings.registry
     const { content, tagHints } = swarm
     const components = {
       ...stores,
+      access: stores.origin.access,
+      ...(this.#config.settings.registry.push === 'passthrough' ? { push: stores.origin.push } : {}),
       content,
       tagHints,
       onEvent: (event: RegistryEvent) => this.#served(event),
@@ -217,6 +236,16 @@ export class Agent {
     const name = isSecret ? `${this.#config.nameOf('cluster.secretFile')}: ` : ''
     return new ConfigurationError([`${name}${error.message}`], { cause: error })
   }
+}
+
+function credentialSources({
+  files,
+  providerConfig,
+  providerBinDir,
+}: Settings['credentials']): CredentialSource[] {
+  const sources = files.map((path) => dockerConfig(path))
+  if (providerConfig === undefined || providerBinDir === undefined) return sources
+  return [...sources, kubeletProviders({ configFile: providerConfig, binDir: providerBinDir })]
 }
 
 function hostPort({ host, port }: { host: string; port: number }): string {

@@ -4,7 +4,10 @@ import { Command, CommanderError } from 'commander'
 import { addAgentCommand } from './commands/agent-command.ts'
 import { addCacheCommand } from './commands/cache-command.ts'
 import { addDemoCommand } from './commands/demo-command.ts'
+import { addDoctorCommand } from './commands/doctor-command.ts'
 import { exitCodes, exitWith } from './commands/exit.ts'
+import { addInstallCommand } from './commands/install-command.ts'
+import { addUninstallCommand } from './commands/uninstall-command.ts'
 import { addVersionCommand } from './commands/version-command.ts'
 
 /** The `shoal` command. What it prints for people goes to standard error, so that output can be piped. */
@@ -16,7 +19,16 @@ const program = new Command('shoal')
     // One line, named like every other error line of ours.
     outputError: (text, write) => write(text.replace(/^error: /, 'shoal: ').replace('\n(', ' (')),
   })
-for (const add of [addAgentCommand, addCacheCommand, addDemoCommand, addVersionCommand]) add(program)
+const commands = [
+  addAgentCommand,
+  addCacheCommand,
+  addDemoCommand,
+  addInstallCommand,
+  addUninstallCommand,
+  addDoctorCommand,
+  addVersionCommand,
+]
+for (const add of commands) add(program)
 
 try {
   await program.parseAsync()

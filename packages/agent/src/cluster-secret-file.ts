@@ -28,10 +28,18 @@ async function exists(file: string): Promise<boolean> {
   }
 }
 
-/** Warns of a secret that other users of the machine can read. */
-export async function warnOfReadableSecret(file: string, log: Logger): Promise<void> {
-  const { mode } = await stat(file)
-  if ((mode & 0o077) !== 0) log.warn({ file }, 'other users can read the cluster secret; chmod 600 it')
+/**
+ * Warns of a secret that other users of the machine can read. Where it belongs to another user and to the group that
+ * this process runs as, that group is how it gets here: Kubernetes mounts a Secret so.
+ */
+export async function warnOfReadableSecret(
+  file: string,
+  log: Logger,
+  own = { user: process.getuid?.(), group: process.getgid?.() },
+): Promise<void> {
+  const { mode, uid, gid } = await stat(file)
+  const others = uid !== own.user && gid === own.group ? 0o037 : 0o077
+  if ((mode & others) !== 0) log.warn({ file }, 'other users can read the cluster secret; chmod 600 it')
 }
 
 /** Written beside and linked into place, so that neither a crash nor a second agent leaves half a secret. */

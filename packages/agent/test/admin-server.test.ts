@@ -20,7 +20,10 @@ async function start(
   state: AgentState = 'ready',
 ): Promise<AdminServer & { url: string }> {
   const metrics = createMetrics(() => 7).registry
-  const server = await startAdminServer({ status: () => ({ ...status, state }), metrics }, '127.0.0.1:0')
+  const server = await startAdminServer(
+    { status: () => ({ ...status, state }), canaries: () => [], metrics },
+    '127.0.0.1:0',
+  )
   t.teardown(() => server.stop())
   return { ...server, url: `http://127.0.0.1:${server.address.port}` }
 }
@@ -118,7 +121,7 @@ test('a port that is taken is an error of the start', async (t) => {
   const { address } = await start(t)
   await t.throwsAsync(
     startAdminServer(
-      { status: () => status, metrics: createMetrics(() => 0).registry },
+      { status: () => status, canaries: () => [], metrics: createMetrics(() => 0).registry },
       `127.0.0.1:${address.port}`,
     ),
     { code: 'EADDRINUSE' },

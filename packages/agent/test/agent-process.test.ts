@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import test from 'ava'
 import { type AgentDeath, AgentProcess } from '../dist/demo/agent-process.js'
 import { DemoError } from '../dist/demo/demo-error.js'
@@ -22,6 +23,21 @@ test.serial('an agent that is ready tells its addresses and its status', async (
   t.regex(agent.addresses.registry, /^127\.0\.0\.1:\d+$/)
   t.is((await agent.status()).state, 'ready')
 })
+
+test.serial(
+  'the first node of a cluster is ready although nobody answers where it looks for others',
+  async (t) => {
+    const file = join(await temporaryDirectory(t), 'peers')
+    await writeFile(file, '')
+    // 192.0.2.0/24 is nobody's (RFC 5737): what is sent there gets no answer at all.
+    const places = ['/ip4/192.0.2.1/tcp/5006', '/dns4/nobody.invalid/tcp/5006', `file:${file}`]
+    const flags = [...anyPorts, '--data-dir', await temporaryDirectory(t)]
+    for (const place of places) flags.push('--bootstrap', place)
+    const agent = await AgentProcess.start({ name: 'node 1', flags })
+    t.teardown(() => agent.stop())
+    t.is((await agent.status()).state, 'ready')
+  },
+)
 
 test.serial('an agent that is ready has left its compiled modules to those that start next', async (t) => {
   const compileCacheDir = await temporaryDirectory(t)

@@ -53,3 +53,16 @@ test('a secret that others can read is warned of', async (t) => {
   await warnOfReadableSecret(file, log)
   t.like(lines[0], { level: 'warn', file })
 })
+
+test('a secret that reaches the agent by its group, as Kubernetes mounts it, is not warned of', async (t) => {
+  const directory = await writeTree(await temporaryDirectory(t), { secret: 'x' })
+  const file = join(directory, 'secret')
+  await chmod(file, 0o440)
+  const { uid, gid } = await stat(file)
+  const { log, lines } = recordingLogger()
+  await warnOfReadableSecret(file, log, { user: uid + 1, group: gid })
+  t.deepEqual(lines, [])
+  await chmod(file, 0o444)
+  await warnOfReadableSecret(file, log, { user: uid + 1, group: gid })
+  t.like(lines[0], { level: 'warn', file })
+})

@@ -36,10 +36,11 @@ test('without any source, the defaults hold', async (t) => {
   t.deepEqual(settings, {
     dataDir: '/state/shoal',
     cache: { quota: '50%', minFree: '1GiB' },
-    registry: { listen: '127.0.0.1:5005' },
+    registry: { listen: '127.0.0.1:5005', exposed: false, push: 'refused' },
     swarm: { listen: ['/ip4/0.0.0.0/tcp/5006'], announce: [], bootstrap: [] },
     admin: { listen: '127.0.0.1:5007' },
     cluster: {},
+    credentials: { files: [] },
     upstreams: { registries: {}, only: false },
     log: { level: 'info' },
   })
@@ -137,6 +138,68 @@ test("an upstream's password comes from its file", async (t) => {
   ])
 })
 
+test('an upstream has its certificates, limits and mirrors from the file', async (t) => {
+  const directory = await writeTree(await temporaryDirectory(t), {
+    ca: 'CA\n',
+    cert: 'CERT',
+    key: 'KEY',
+    word: 'pw',
+  })
+  const file = await withYaml(
+    t,
+    `upstreams:
+  registries:
+    r.corp:
+      url: https://r.corp
+      caFile: ${directory}/ca
+      certFile: ${directory}/cert
+      keyFile: ${directory}/key
+      tokenService: https://login.corp
+      shared: true
+      maxConnections: 4
+      requestsPerSecond: 2.5
+      mirrors:
+        - { url: "http://10.0.0.7:5000", username: joe, passwordFile: ${directory}/word }`,
+  )
+  const { upstreams } = await loadConfig(sources({ '--config': file }))
+  t.deepEqual(upstreams, [
+    {
+      ...{ registry: 'r.corp', url: 'https://r.corp', ca: 'CA\n', cert: 'CERT', key: 'KEY' },
+      ...{ tokenService: 'https://login.corp', shared: true, maxConnections: 4, requestsPerSecond: 2.5 },
+      mirrors: [{ url: 'http://10.0.0.7:5000', username: 'joe', password: 'pw' }],
+    },
+  ])
+})
+
+test('what is wrong in a mirror is named by its place', async (t) => {
+  const file = await withYaml(
+    t,
+    'upstreams: { registries: { r.corp: { url: "http://r", mirrors: [{ url: "ftp://m", certFile: /nowhere }] } } }',
+  )
+  t.deepEqual(await problemsOf(t, loadConfig(sources({ '--config': file }))), [
+    'upstreams.registries.r.corp.mirrors.0.url: got "ftp://m", expected an http:// or https:// URL without credentials, query or fragment',
+    'upstreams.registries.r.corp.mirrors.0: got {"url":"ftp://m","certFile":"/nowhere"}, expected certFile and keyFile together, or neither',
+  ])
+})
+
+test('the shim listens beyond loopback only when that is asked for', async (t) => {
+  const flags = { '--registry-listen': '0.0.0.0:5005' }
+  t.deepEqual(await problemsOf(t, loadConfig(sources(flags))), [
+    '--registry-listen: got "0.0.0.0:5005", expected a loopback address, unless --registry-exposed is set',
+  ])
+  const { settings } = await loadConfig(sources({ ...flags, '--registry-exposed': true }))
+  t.is(settings.registry.listen, '0.0.0.0:5005')
+  for (const listen of ['127.0.0.1:0', '127.8.8.8:1', '[::1]:5005', 'localhost:5005']) {
+    await t.notThrowsAsync(loadConfig(sources({ '--registry-listen': listen })))
+  }
+})
+
+test("kubelet's providers take their configuration and their directory", async (t) => {
+  t.deepEqual(await problemsOf(t, loadConfig(sources({ '--credentials-provider-config': '/c.yaml' }))), [
+    '--credentials-provider-config and --credentials-provider-bin-dir: expected both, or neither',
+  ])
+})
+
 test('the cluster secret comes from its file', async (t) => {
   const directory = await writeTree(await temporaryDirectory(t), { secret: '  s3cret\n' })
   const { clusterSecret } = await loadConfig(sources({ '--cluster-secret-file': `${directory}/secret` }))
@@ -179,7 +242,7 @@ test('an unknown key of the file is an error with a suggestion', async (t) => {
 test('an unknown key that resembles none comes with what there is', async (t) => {
   const file = await withYaml(t, 'upstreams: { registries: { r.corp: { url: "http://r", tls: off } } }')
   t.deepEqual(await problemsOf(t, loadConfig(sources({ '--config': file }))), [
-    'upstreams.registries.r.corp.tls: unknown key, expected one of url, username, passwordFile',
+    'upstreams.registries.r.corp.tls: unknown key, expected one of url, username, passwordFile, caFile, certFile, keyFile, maxConnections, requestsPerSecond, tokenService, shared, mirrors',
   ])
 })
 

@@ -22,18 +22,39 @@ test('the flags that examples rely on are there', (t) => {
     '--cache-quota',
     '--cluster-secret-file',
     '--containerd-content',
+    '--credentials-file',
+    '--credentials-provider-bin-dir',
+    '--credentials-provider-config',
     '--data-dir',
     '--log-level',
+    '--registry-exposed',
     '--registry-listen',
+    '--registry-push',
     '--swarm-listen',
     '--upstream',
     '--upstreams-only',
+    '--zone',
   ])
 })
 
+const upstreamKeys = [
+  ...[
+    'url',
+    'username',
+    'passwordFile',
+    'caFile',
+    'certFile',
+    'keyFile',
+    'maxConnections',
+    'requestsPerSecond',
+  ],
+  ...['tokenService', 'shared', 'mirrors'],
+]
+
 test('the keys of a section are known, also of a named upstream', (t) => {
   const schema = settingsSchema(defaults)
-  t.deepEqual(keysAt(schema, ['swarm']), ['listen', 'announce', 'bootstrap'])
-  t.deepEqual(keysAt(schema, ['upstreams', 'registries', 'r.corp']), ['url', 'username', 'passwordFile'])
+  t.deepEqual(keysAt(schema, ['swarm']), ['listen', 'announce', 'zone', 'bootstrap'])
+  t.deepEqual(keysAt(schema, ['upstreams', 'registries', 'r.corp']), upstreamKeys)
+  t.deepEqual(keysAt(schema, ['upstreams', 'registries', 'r.corp', 'mirrors', '0']), upstreamKeys.slice(0, 8))
   t.deepEqual(keysAt(schema, ['nowhere']), [])
 })

@@ -15,9 +15,13 @@ export class LevelMetadataStore implements MetadataStore {
     return this.#index.tags.get(tagOf(repository, tag))
   }
 
-  async putTag(repository: Repository, tag: string, { descriptor, resolvedAt }: TagRecord): Promise<void> {
+  async putTag(
+    repository: Repository,
+    tag: string,
+    { descriptor, resolvedAt, isPublic }: TagRecord,
+  ): Promise<void> {
     const { digest, size, mediaType } = descriptor
-    const record = { descriptor: { digest, size, mediaType }, resolvedAt }
+    const record = { descriptor: { digest, size, mediaType }, resolvedAt, isPublic }
     await this.#index.commit([this.#index.tags.put(tagOf(repository, tag), record)])
   }
 

@@ -48,7 +48,8 @@ export const blobRow = jsonRow<BlobRow>((value) => {
 export const tagRow = jsonRow<TagRecord>((value) => {
   if (!isObject(value) || !isCount(value.resolvedAt)) return undefined
   const descriptor = parseDescriptor(value.descriptor)
-  return descriptor && { descriptor, resolvedAt: value.resolvedAt }
+  // A row without the word is from before there was one: then nobody said that it is public.
+  return descriptor && { descriptor, resolvedAt: value.resolvedAt, isPublic: value.isPublic === true }
 })
 
 export const manifestRow = jsonRow<ManifestReferences>((value) => {

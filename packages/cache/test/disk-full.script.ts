@@ -153,7 +153,7 @@ async function exhaustIndex(write: (i: number) => Promise<void>): Promise<number
 }
 
 function tagged({ descriptor }: ReturnType<typeof makeBlob>) {
-  return { descriptor, resolvedAt: 1 }
+  return { descriptor, resolvedAt: 1, isPublic: true }
 }
 
 await (scenarios[scenario] ?? fail(`no scenario ${scenario}`))()

@@ -82,7 +82,11 @@ export function makeImage(layers: readonly TestBlob[]): TestImage {
     blobs,
     async store(cache, name) {
       const { tag = '', ...repository } = parseImageReference(name)
-      await cache.metadata.putTag(repository, tag, { descriptor: manifest.descriptor, resolvedAt: 1 })
+      await cache.metadata.putTag(repository, tag, {
+        descriptor: manifest.descriptor,
+        resolvedAt: 1,
+        isPublic: true,
+      })
       for (const blob of blobs) await store(cache, blob)
     },
   }

@@ -163,6 +163,7 @@ test('a pinned image is taken in by a link, and stays when containerd removes it
   await cache.metadata.putTag({ registry: 'registry.test', name: 'app' }, '1', {
     descriptor: image.manifest.descriptor,
     resolvedAt: 1,
+    isPublic: true,
   })
   t.like(await cache.images.list(), [{ name: 'registry.test/app:1' }])
   await cache.images.pin(parseImageReference('registry.test/app:1'))

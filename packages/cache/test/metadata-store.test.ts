@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { changeIndex, makeBlob, makeCache, open } from './fixture.ts'
 
 const { descriptor } = makeBlob(100)
-const record: TagRecord = { descriptor, resolvedAt: 1_700_000_000_000 }
+const record: TagRecord = { descriptor, resolvedAt: 1_700_000_000_000, isPublic: true }
 const repository = { registry: 'localhost:5000', name: 'library/nginx' }
 
 test('a tag is what it was last put to, also after a restart', async (t) => {
@@ -37,6 +37,7 @@ test('tags do not collide, whatever text is in them', async (t) => {
           await cache.metadata.putTag({ registry: registryOf(registry), name }, tag, {
             descriptor,
             resolvedAt: i,
+            isPublic: true,
           })
         }
         for (const [i, [registry, name, tag]] of names.entries()) {

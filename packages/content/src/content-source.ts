@@ -25,7 +25,10 @@ export interface ContentSource {
   open(address: ContentAddress, options?: AbortOptions): Promise<OpenContent>
 }
 
-/** What other nodes last knew of a tag: asked only when the origin can't be. */
+/**
+ * What other nodes last knew of a tag, or of a manifest by its digest, in a public repository: asked only when the origin
+ * can't be.
+ */
 export interface TagHints {
   /** The most recent record that a peer gave, or undefined. */
   find(repository: Repository, tag: string, options?: AbortOptions): Promise<TagRecord | undefined>

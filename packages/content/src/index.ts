@@ -23,6 +23,7 @@
  */
 export type { AbortOptions, BlobStore, ChunkSource, PartialBlob, StoredBlob } from './blob-store.ts'
 export type { ByteRange } from './byte-range.ts'
+export { canaryName, isCanaryName } from './canary.ts'
 export { ChunkLayout } from './chunk-layout.ts'
 export { type ChunkRun, ChunkSet, type ReadonlyChunkSet } from './chunk-set.ts'
 export { cidToDigest, digestToCid, parseCid } from './cid.ts'
@@ -66,4 +67,6 @@ export {
 } from './manifest.ts'
 export type { MetadataStore, TagRecord } from './metadata-store.ts'
 export type { ContentAddress, ContentKind, Origin, OriginContent, OriginListing } from './origin.ts'
+export type { AccessProbe, Credentials, OriginAccess } from './origin-access.ts'
+export type { OriginPush, PushAnswer, PushRequest } from './origin-push.ts'
 export type { ByteSource, TransferEvent, TransferListener } from './transfer-events.ts'

@@ -2,11 +2,13 @@ import type { Descriptor } from './descriptor.ts'
 import type { Digest } from './digest.ts'
 import type { Repository } from './image-reference.ts'
 
-/** What a tag stood for when the origin was last asked. */
+/** What a tag, or the digest of a manifest, stood for when the origin was last asked. */
 export interface TagRecord {
   readonly descriptor: Descriptor
   /** Milliseconds since the epoch. */
   readonly resolvedAt: number
+  /** Whether anybody could read the repository then. Peers are told of no other tags. */
+  readonly isPublic: boolean
 }
 
 /** What is known of images besides their bytes. */

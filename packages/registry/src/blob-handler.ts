@@ -1,5 +1,6 @@
 import { type ContentSource, ContentUnavailableError, type OpenContent } from '@shoal/content'
 import { sendBody } from './body-sender.ts'
+import { type ContentClaimComponents, requireBlobIn } from './content-claim.ts'
 import { type ContentPlan, planContent } from './content-plan.ts'
 import { Deadline } from './deadline.ts'
 import type { ReportDegraded } from './events.ts'
@@ -9,7 +10,7 @@ import { PieceReader } from './piece-reader.ts'
 import { namespaceHeader, sendHead, writeHead } from './respond.ts'
 import type { BlobRoute } from './router.ts'
 
-export interface BlobHandlerInit {
+export interface BlobHandlerInit extends ContentClaimComponents {
   readonly content: ContentSource
   readonly firstByteTimeoutMs: number
   readonly stallTimeoutMs: number
@@ -17,7 +18,7 @@ export interface BlobHandlerInit {
 }
 
 /**
- * Serves a blob, or the range of it that was asked for. The head goes out only with the first byte in hand:
+ * Serves a blob that belongs to the repository, or the range of it that was asked for. The head goes out only with the first byte in hand:
  * until then a failure can still be a 404, on which every client goes elsewhere.
  *
  * @throws what {@link refusalFor} turns into an answer, as long as nothing was sent
@@ -33,6 +34,7 @@ export async function serveBlob(
     parent: exchange.signal,
   })
   const { signal } = deadline
+  await requireBlobIn(init, route, signal)
   const content = await openContent(init.content, route, { signal, report: init.report })
   try {
     const { headers } = exchange.request

@@ -1,20 +1,34 @@
-import type { ContentSource, MetadataStore, Origin } from '@shoal/content'
+import {
+  type ContentSource,
+  type MetadataStore,
+  type Origin,
+  OriginError,
+  type OriginPush,
+} from '@shoal/content'
+import type { AccessGate, Admission } from './access-gate.ts'
 import { serveBlob } from './blob-handler.ts'
 import type { RegistryListener, ReportDegraded } from './events.ts'
 import type { Delivery, Exchange } from './exchange.ts'
 import { endWithFin } from './linger.ts'
-import { serveListing } from './listing-handler.ts'
+import { sendListing, serveListing } from './listing-handler.ts'
 import { serveManifest } from './manifest-handler.ts'
+import { servePush } from './push-handler.ts'
+import type { ReferenceResolver } from './reference-resolver.ts'
+import { noReferrers } from './referrers.ts'
 import { isUnexpected, refusalFor } from './refusal.ts'
+import type { RepositoryContents } from './repository-contents.ts'
 import { namespaceHeader, sendBuffer, sendError } from './respond.ts'
-import { type Route, route } from './router.ts'
-import type { TagResolver } from './tag-resolver.ts'
+import { type PushRoute, type ReferrersRoute, type RepositoryRoute, type Route, route } from './router.ts'
 
 export interface DispatcherInit {
   readonly content: ContentSource
   readonly origin: Origin
+  /** Undefined when this registry takes no pushes. */
+  readonly push: OriginPush | undefined
   readonly metadata: MetadataStore
-  readonly tags: TagResolver
+  readonly gate: AccessGate
+  readonly contents: RepositoryContents
+  readonly tags: ReferenceResolver
   readonly manifestTimeoutMs: number
   readonly firstByteTimeoutMs: number
   readonly stallTimeoutMs: number
@@ -35,7 +49,7 @@ export async function dispatch(exchange: Exchange, init: DispatcherInit): Promis
   let parsed: Route | undefined
   let delivery: Delivery
   try {
-    parsed = route(method, url)
+    parsed = route(method, url, { takesPushes: init.push !== undefined })
     delivery = await serve(exchange, parsed, init)
   } catch (error) {
     delivery = await refuse(exchange, { error, route: parsed }, init.report)
@@ -55,18 +69,43 @@ export async function dispatch(exchange: Exchange, init: DispatcherInit): Promis
   })
 }
 
-function serve(exchange: Exchange, parsed: Route, init: DispatcherInit): Promise<Delivery> {
+async function serve(exchange: Exchange, parsed: Route, init: DispatcherInit): Promise<Delivery> {
+  if (parsed.kind === 'ping') {
+    return sendBuffer(exchange, 200, { 'Content-Type': 'application/json' }, emptyObject)
+  }
+  if (parsed.kind === 'push') return push(exchange, parsed, init)
+  const admission = await admit(exchange, parsed, init)
+  if (admission === undefined) return sendListing(exchange, parsed as ReferrersRoute, noReferrers)
   switch (parsed.kind) {
-    case 'ping':
-      return sendBuffer(exchange, 200, { 'Content-Type': 'application/json' }, emptyObject)
     case 'manifest':
-      return serveManifest(exchange, parsed, init)
+      return serveManifest(exchange, { route: parsed, admission }, init)
     case 'blob':
       return serveBlob(exchange, parsed, init)
     case 'tags':
     case 'referrers':
       return serveListing(exchange, parsed, init)
   }
+}
+
+/** Undefined for referrers in a repository that does not exist: the specification has an empty list there, never a 404. */
+async function admit(
+  { signal, request }: Exchange,
+  parsed: RepositoryRoute,
+  { gate }: DispatcherInit,
+): Promise<Admission | undefined> {
+  try {
+    return await gate.enter(parsed, request.headers, { signal })
+  } catch (error) {
+    const isMissing = error instanceof OriginError && error.fault === 'not-found'
+    if (isMissing && parsed.kind === 'referrers') return undefined
+    throw error
+  }
+}
+
+async function push(exchange: Exchange, parsed: PushRoute, init: DispatcherInit): Promise<Delivery> {
+  const { push } = init
+  if (push === undefined) throw new TypeError('a push was routed where none is taken')
+  return servePush(exchange, parsed, { ...init, push })
 }
 
 interface Failure {

@@ -8,10 +8,14 @@
  *
  * Its rules follow from what each client does on each fault:
  * - What can't be served is a 404 with an OCI error body, at once or when a watchdog runs out, because that
- *   sends every client elsewhere. An origin's 401, 429 and 5xx are never passed on; the error's
+ *   sends every client elsewhere. An origin's 429 and 5xx are never passed on; the error's
  *   `detail.reason` says what it was.
  * - `Content-Length` is always set, and a body that has to break ends in FIN, never RST: then clients resume.
  * - Manifests are verified in memory before their first byte is sent. Nothing is ever content-encoded.
+ * - Whoever asks is let in to a repository first ({@link OriginAccess}): to a public one everybody, to another whom its
+ *   registry lets in with the credentials that the client brings in answer to a 401. Content is served only in a
+ *   repository that has it: a digest alone opens nothing, cached or not.
+ * - Referrers are what the registry lists, or what the fallback tag holds where it has no such API.
  * - A tag is what its origin says now. While the origin is down, what was last known serves, with a
  *   `Warning`.
  *

@@ -1,11 +1,11 @@
-import type { Origin, OriginListing } from '@shoal/content'
+import type { OriginListing } from '@shoal/content'
 import { abortable, Deadline } from './deadline.ts'
 import type { Delivery, Exchange } from './exchange.ts'
+import { listReferrers, type ReferrersComponents } from './referrers.ts'
 import { namespaceHeader, type ResponseHeaders, sendBuffer } from './respond.ts'
 import type { ReferrersRoute, TagsRoute } from './router.ts'
 
-export interface ListingHandlerInit {
-  readonly origin: Origin
+export interface ListingHandlerInit extends ReferrersComponents {
   readonly firstByteTimeoutMs: number
 }
 
@@ -18,21 +18,30 @@ export interface ListingHandlerInit {
 export async function serveListing(
   exchange: Exchange,
   route: TagsRoute | ReferrersRoute,
-  { origin, firstByteTimeoutMs }: ListingHandlerInit,
+  init: ListingHandlerInit,
 ): Promise<Delivery> {
   using deadline = new Deadline({
     what: 'the listing',
-    afterMs: firstByteTimeoutMs,
+    afterMs: init.firstByteTimeoutMs,
     parent: exchange.signal,
   })
   const { signal } = deadline
   const { repository, query } = route
   const listing = await abortable(
     route.kind === 'tags'
-      ? origin.listTags(repository, query, { signal })
-      : origin.listReferrers(repository, route.digest, query, { signal }),
+      ? init.origin.listTags(repository, query, { signal })
+      : listReferrers(init, route, { signal }),
     signal,
   )
+  return sendListing(exchange, route, listing)
+}
+
+/** Sends a page, its link to the next one rewritten to lead here. */
+export async function sendListing(
+  exchange: Exchange,
+  route: TagsRoute | ReferrersRoute,
+  listing: OriginListing,
+): Promise<Delivery> {
   const headers = { ...namespaceHeader(route), ...listingHeaders(route, listing) }
   return sendBuffer(exchange, 200, headers, listing.body)
 }

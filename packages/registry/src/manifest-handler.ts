@@ -1,4 +1,5 @@
 import type { Descriptor, Digest } from '@shoal/content'
+import type { Admission } from './access-gate.ts'
 import { planContent } from './content-plan.ts'
 import { Deadline } from './deadline.ts'
 import type { Delivery, Exchange } from './exchange.ts'
@@ -8,24 +9,24 @@ import {
   type ManifestLoaderComponents,
   requireManifestSize,
 } from './manifest-loader.ts'
+import type { ReferenceResolver, ResolvedReference } from './reference-resolver.ts'
 import { namespaceHeader, type ResponseHeaders, sendBuffer, sendHead } from './respond.ts'
 import type { ManifestRoute } from './router.ts'
-import type { ResolvedTag, TagResolver } from './tag-resolver.ts'
 
 export interface ManifestHandlerInit extends ManifestLoaderComponents {
-  readonly tags: TagResolver
+  readonly tags: ReferenceResolver
   /** From the request to the first byte of the answer. */
   readonly manifestTimeoutMs: number
 }
 
 /**
- * Serves a manifest by tag or by digest.
+ * Serves a manifest by tag, or by digest when it is one of the repository.
  *
  * @throws what {@link refusalFor} turns into an answer, as long as nothing was sent
  */
 export async function serveManifest(
   exchange: Exchange,
-  route: ManifestRoute,
+  { route, admission }: { readonly route: ManifestRoute; readonly admission: Admission },
   init: ManifestHandlerInit,
 ): Promise<Delivery> {
   using deadline = new Deadline({
@@ -35,12 +36,17 @@ export async function serveManifest(
   })
   const { signal } = deadline
   const { reference, repository } = route
+  const resolve = (text: string) => init.tags.resolve({ ...admission, repository, text }, { signal })
   if ('digest' in reference) {
+    const { digest } = reference
+    if (!init.contents.has(repository, digest)) await resolve(digest)
+    init.contents.add(repository, [digest])
     const manifest = await loadManifest(init, repository, reference.digest, { signal })
     return sendManifest(exchange, manifest, namespaceHeader(route))
   }
 
-  const resolved = await init.tags.resolve(repository, reference.tag, { signal })
+  const resolved = await resolve(reference.tag)
+  init.contents.add(repository, [resolved.descriptor.digest])
   const headers = { ...namespaceHeader(route), ...tagHeaders(route, resolved) }
   requireManifestSize(resolved.descriptor.digest, resolved.descriptor.size)
   const descriptor = exchange.isHead ? answerable(resolved) : undefined
@@ -53,14 +59,14 @@ export async function serveManifest(
  * The descriptor from which alone a HEAD can be answered. Not a stale one: with the origin away it is not
  * certain that the manifest can be had, nor, when a peer gave the record, that its size and type are true.
  */
-function answerable({ descriptor, stale }: ResolvedTag): Descriptor | undefined {
+function answerable({ descriptor, stale }: ResolvedReference): Descriptor | undefined {
   const mediaType = cleanMediaType(descriptor.mediaType)
   if (stale !== undefined || descriptor.size <= 0 || mediaType === undefined) return undefined
   return { ...descriptor, mediaType }
 }
 
 /** A tag moves, so caches ask again; and the client is told when nobody could say whether it moved. */
-function tagHeaders({ repository, reference }: ManifestRoute, { stale }: ResolvedTag): ResponseHeaders {
+function tagHeaders({ repository, reference }: ManifestRoute, { stale }: ResolvedReference): ResponseHeaders {
   if (stale === undefined || !('tag' in reference)) return { 'Cache-Control': 'no-cache' }
   const since = new Date(stale.resolvedAt).toISOString()
   const text = `${repository.registry}/${repository.name}:${reference.tag} is as of ${since}: ${stale.why}`

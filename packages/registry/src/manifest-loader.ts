@@ -17,11 +17,13 @@ import { abortable } from './deadline.ts'
 import type { ReportDegraded } from './events.ts'
 import { closeContent, openContent } from './open-content.ts'
 import { PieceReader } from './piece-reader.ts'
+import type { RepositoryContents } from './repository-contents.ts'
 import { RequestError } from './request-error.ts'
 
 export interface ManifestLoaderComponents {
   readonly content: ContentSource
   readonly metadata: MetadataStore
+  readonly contents: RepositoryContents
   readonly report: ReportDegraded
 }
 
@@ -38,8 +40,8 @@ const unknownMediaType = 'application/octet-stream'
 const mediaTypePattern = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/i
 
 /**
- * Fetches a manifest whole and verifies it. What it refers to is recorded, so that the sizes of its blobs are
- * known before anyone asks for them. One of a kind that nobody here can parse is served all the same.
+ * Fetches a manifest whole and verifies it. What it refers to is recorded as the repository's, with its size,
+ * before anyone asks for it. One of a kind that nobody here can parse is served all the same.
  *
  * @throws RequestError `MANIFEST_INVALID` when it is larger than clients take
  * @throws DigestMismatchError, or what the source throws
@@ -128,15 +130,17 @@ interface ManifestRecord {
 
 /** A lost record costs a HEAD later, or a name in a listing; it must not cost this pull. */
 async function record(
-  { metadata, report }: ManifestLoaderComponents,
-  { repository, digest, manifest: { manifests, blobs } }: ManifestRecord,
+  { metadata, contents, report }: ManifestLoaderComponents,
+  { repository, digest, manifest }: ManifestRecord,
   signal: AbortSignal,
 ): Promise<void> {
+  const children = [...manifest.manifests, ...manifest.blobs]
+  contents.add(
+    repository,
+    children.map(({ digest }) => digest),
+  )
   try {
-    const recording = [
-      metadata.putDescriptors([...manifests, ...blobs]),
-      metadata.nameManifest(repository, digest),
-    ]
+    const recording = [metadata.putDescriptors(children), metadata.nameManifest(repository, digest)]
     await abortable(Promise.all(recording), signal)
   } catch (error) {
     signal.throwIfAborted()

@@ -16,6 +16,7 @@ const unknownCodes = {
   blob: 'BLOB_UNKNOWN',
   tags: 'NAME_UNKNOWN',
   referrers: 'MANIFEST_UNKNOWN',
+  push: 'NAME_UNKNOWN',
 } as const satisfies Record<Route['kind'], OciErrorCode>
 
 const faultPhrases = {
@@ -65,6 +66,7 @@ export function explain(error: unknown): { readonly reason: string; readonly why
 function subjectOf(route: Route): string {
   if (route.kind === 'ping') return '/v2/'
   const repository = `${route.repository.registry}/${route.repository.name}`
+  if (route.kind === 'push') return `${route.method} of ${route.path} in ${repository}`
   if (route.kind === 'tags') return repository
   const reference = route.kind === 'manifest' ? route.reference : route
   return 'tag' in reference ? `${repository}:${reference.tag}` : `${repository}@${reference.digest}`

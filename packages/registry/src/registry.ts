@@ -1,15 +1,22 @@
-import type { ContentSource, MetadataStore, Origin, TagHints } from '@shoal/content'
+import type { ContentSource, MetadataStore, Origin, OriginAccess, OriginPush, TagHints } from '@shoal/content'
+import { AccessGate } from './access-gate.ts'
+import { type AccessTimes, defaultAccessTimes } from './access-policy.ts'
 import { type DispatcherInit, dispatch } from './dispatcher.ts'
 import type { RegistryListener, ReportDegraded } from './events.ts'
 import { StoppingError } from './exchange.ts'
 import type { ListenAddress } from './listen-address.ts'
+import { ReferenceResolver } from './reference-resolver.ts'
+import { RepositoryContents } from './repository-contents.ts'
 import { ShimServer } from './shim-server.ts'
-import { TagResolver } from './tag-resolver.ts'
 
 export interface RegistryComponents {
   readonly content: ContentSource
   readonly origin: Origin
+  /** Who may read what. */
+  readonly access: OriginAccess
   readonly metadata: MetadataStore
+  /** Takes pushes on to the registries. @default pushes are refused */
+  readonly push?: OriginPush | undefined
   readonly tagHints?: TagHints | undefined
   readonly onEvent?: RegistryListener | undefined
 }
@@ -39,17 +46,17 @@ export interface RegistryInit {
    */
   readonly manifestTimeoutMs?: number | undefined
   /**
-   * From a blob's or a listing's request to the first byte; then 404. Less than the 30 s that containerd waits, and long
-   * enough for a busy node: Podman and CRI-O fail the pull on a blob's 404.
+   * From a blob's or a listing's request to the first byte; then 404. Less than the 15 s in which people take a pull for
+   * hung, and long enough for a busy node: Podman and CRI-O fail the pull on a blob's 404.
    *
-   * @default 20_000
+   * @default 14_500
    */
   readonly firstByteTimeoutMs?: number | undefined
   /**
    * How long a body may stand still for want of bytes; then it breaks, and the client resumes or goes
    * elsewhere.
    *
-   * @default 30_000
+   * @default 14_000
    */
   readonly stallTimeoutMs?: number | undefined
   /**
@@ -58,6 +65,8 @@ export interface RegistryInit {
    * @default 5_000
    */
   readonly drainTimeoutMs?: number | undefined
+  /** How long verdicts on who may read what hold. */
+  readonly accessTimes?: Partial<AccessTimes> | undefined
   /** Milliseconds since the epoch. @default Date.now */
   readonly now?: (() => number) | undefined
 }
@@ -83,41 +92,62 @@ export function createRegistry(components: RegistryComponents, init: RegistryIni
   return new HttpRegistry(components, init)
 }
 
+/** Of the time in which a manifest has to be served, for the question who may read it, asked now and then. */
+const verdictShare = 0.75
+
 class HttpRegistry implements Registry {
   readonly #listen: string
   readonly #drainTimeoutMs: number
-  readonly #tags: TagResolver
+  readonly #tags: ReferenceResolver
+  readonly #gate: AccessGate
   readonly #server: ShimServer
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
 
   constructor(components: RegistryComponents, init: RegistryInit) {
-    const { content, origin, metadata, tagHints, onEvent = () => undefined } = components
+    const { content, origin, access, metadata, push, tagHints, onEvent = () => undefined } = components
     const report: ReportDegraded = (operation, error) => onEvent({ type: 'degraded', operation, error })
     const { listen, manifestTimeoutMs = 8_000, drainTimeoutMs = 5_000 } = init
     this.#listen = listen
     this.#drainTimeoutMs = drainTimeoutMs
-    this.#tags = new TagResolver(
+    const { staleTagMaxAgeMs = 24 * 3_600_000, now = Date.now } = init
+    this.#gate = new AccessGate(
+      { access, metadata, tagHints, report },
+      {
+        times: { ...defaultAccessTimes, ...init.accessTimes },
+        timeoutMs: manifestTimeoutMs * verdictShare,
+        staleTagMaxAgeMs,
+        now,
+      },
+    )
+    this.#tags = new ReferenceResolver(
       { origin, metadata, tagHints, report },
       {
         tagTtlMs: init.tagTtlMs ?? 10_000,
-        staleTagMaxAgeMs: init.staleTagMaxAgeMs ?? 24 * 3_600_000,
+        staleTagMaxAgeMs,
         manifestTimeoutMs,
-        now: init.now ?? Date.now,
+        now,
       },
     )
     const dispatcher: DispatcherInit = {
       content,
       origin,
       metadata,
+      push,
       report,
       onEvent,
+      gate: this.#gate,
+      contents: new RepositoryContents(),
       tags: this.#tags,
       manifestTimeoutMs,
-      firstByteTimeoutMs: init.firstByteTimeoutMs ?? 20_000,
-      stallTimeoutMs: init.stallTimeoutMs ?? 30_000,
+      firstByteTimeoutMs: init.firstByteTimeoutMs ?? 14_500,
+      stallTimeoutMs: init.stallTimeoutMs ?? 14_000,
     }
-    this.#server = new ShimServer({ report, handle: (exchange) => dispatch(exchange, dispatcher) })
+    this.#server = new ShimServer({
+      report,
+      takesBodies: push !== undefined,
+      handle: (exchange) => dispatch(exchange, dispatcher),
+    })
   }
 
   get address(): ListenAddress {
@@ -137,6 +167,7 @@ class HttpRegistry implements Registry {
   async #stop(): Promise<void> {
     await Promise.allSettled([this.#starting]) // a start that failed was told to whoever called it
     await this.#server.drain(this.#drainTimeoutMs)
+    this.#gate.close(new StoppingError())
     this.#tags.close(new StoppingError())
   }
 }

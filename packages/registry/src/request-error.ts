@@ -9,13 +9,14 @@ export type OciErrorCode =
   | 'NAME_INVALID'
   | 'NAME_UNKNOWN'
   | 'RANGE_INVALID'
+  | 'UNAUTHORIZED'
   | 'UNSUPPORTED'
 
 /**
  * 4xx only. Docker waits 76 s on a blob's 500 and Podman 30 s on a manifest's 429 before they try elsewhere;
  * a 404 sends each of them on at once.
  */
-export type ErrorStatus = 400 | 404 | 405 | 414 | 416 | 431
+export type ErrorStatus = 400 | 401 | 404 | 405 | 414 | 416 | 431
 
 export interface RequestErrorOptions extends ErrorOptions {
   readonly status: ErrorStatus

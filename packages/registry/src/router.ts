@@ -32,7 +32,19 @@ export interface ReferrersRoute extends UpstreamRoute {
   readonly query: string
 }
 
-export type Route = PingRoute | ManifestRoute | BlobRoute | TagsRoute | ReferrersRoute
+/** A write, or a question about one. */
+export interface PushRoute extends UpstreamRoute {
+  readonly kind: 'push'
+  readonly method: string
+  /** Below the repository. */
+  readonly path: string
+  /** The query without `ns` and without the question mark. */
+  readonly query: string
+}
+
+/** What a client reads of a repository. */
+export type RepositoryRoute = ManifestRoute | BlobRoute | TagsRoute | ReferrersRoute
+export type Route = PingRoute | PushRoute | RepositoryRoute
 export type RouteKind = Route['kind']
 
 /**
@@ -41,16 +53,39 @@ export type RouteKind = Route['kind']
  *
  * @throws RequestError for what the shim does not serve
  */
-export function route(method: string, target: string): Route {
+export function route(method: string, target: string, { takesPushes = false } = {}): Route {
   if (target.length > maxTargetLength) throw tooLong(target.length)
   const [path = '', query = ''] = splitTarget(target)
   const components = path.split('/').map(decode)
   if (components[0] !== '' || components[1] !== 'v2') throw unsupportedPath(path)
+  const rest = components.slice(2)
+  const pushed = takesPushes ? routePush(method, rest, new URLSearchParams(query)) : undefined
+  if (pushed !== undefined) return pushed
   if (method !== 'GET' && method !== 'HEAD') throw unsupportedMethod(method)
 
-  const rest = components.slice(2)
   if (rest.length === 0 || (rest.length === 1 && rest[0] === '')) return { kind: 'ping' }
   return routeRepository(path, rest, new URLSearchParams(query))
+}
+
+const writing = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
+
+/** `blobs/uploads/…` whatever the method, and writes to `blobs/<digest>` and `manifests/<reference>`. */
+function routePush(
+  method: string,
+  components: readonly string[],
+  query: URLSearchParams,
+): PushRoute | undefined {
+  const uploads = components.lastIndexOf('uploads')
+  const isUpload = uploads > 1 && components[uploads - 1] === 'blobs'
+  if (!isUpload && !writing.has(method)) return undefined
+  const verbAt = isUpload ? uploads - 1 : components.length - 2
+  const verb = components[verbAt]
+  if (verbAt < 1 || (verb !== 'blobs' && verb !== 'manifests')) return undefined
+  const namespaces = query.getAll('ns')
+  query.delete('ns')
+  const path = components.slice(verbAt).map(encodeURIComponent).join('/').replaceAll('%3A', ':')
+  const upstream = routeToUpstream(components.slice(0, verbAt), namespaces)
+  return { kind: 'push', method, path, query: query.toString(), ...upstream }
 }
 
 function routeRepository(path: string, components: readonly string[], query: URLSearchParams): Route {

@@ -30,6 +30,8 @@ export interface ShimServerInit {
   /** Answers one request. */
   readonly handle: (exchange: Exchange) => Promise<void>
   readonly report: ReportDegraded
+  /** Whether requests may have bodies that {@link handle} reads, however long they take. */
+  readonly takesBodies?: boolean
 }
 
 /** The HTTP server with its limits and its life cycle; knows nothing of registries. */
@@ -45,7 +47,7 @@ export class ShimServer {
     this.#init = init
     const limits = {
       keepAliveTimeout: keepAliveMs,
-      requestTimeout: requestMs,
+      requestTimeout: init.takesBodies === true ? 0 : requestMs,
       headersTimeout: headersMs,
       connectionsCheckingInterval: connectionCheckMs,
       maxHeaderSize: maxHeaderBytes,
@@ -115,7 +117,9 @@ export class ShimServer {
 
   #run(request: IncomingMessage, response: ServerResponse): void {
     const exchange = new Exchange(request, response)
-    discardBody(exchange)
+    const { method = '' } = request
+    if (this.#init.takesBodies !== true || method === 'GET' || method === 'HEAD') discardBody(exchange)
+    else if (request.headers.expect !== undefined) response.writeContinue()
     if (this.#draining) {
       response.shouldKeepAlive = false
       exchange.abort(new StoppingError())

@@ -114,7 +114,7 @@ test('If-None-Match of the same blob gives 304', async (t) => {
 test('a blob that nobody has is 404', async (t) => {
   const answer = await (await startShim(t)).get(`/v2/library/app/blobs/${unknownDigest}`)
   t.is(answer.status, 404)
-  t.like(errorOf(answer), { code: 'BLOB_UNKNOWN', detail: { reason: 'unavailable' } })
+  t.like(errorOf(answer), { code: 'BLOB_UNKNOWN', detail: { reason: 'not-found' } })
 })
 
 test('a source that gives nothing is 404', async (t) => {

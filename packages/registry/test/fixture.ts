@@ -13,6 +13,7 @@ import {
   mediaTypes,
   type OpenContent,
   type Origin,
+  type OriginAccess,
   OriginError,
   parseDigest,
   type Repository,
@@ -136,6 +137,21 @@ export function fakeOrigin(methods: Partial<Origin> = {}): Origin {
   }
 }
 
+/** Registries that let everybody read everything. */
+export const openAccess: OriginAccess = { isPublic: async () => true, admit: async () => true }
+
+/** An origin that, unless a test says otherwise, knows what the content source holds. */
+function vouching(origin: Origin, { items }: FakeContent): Origin {
+  return {
+    ...origin,
+    async describe(address, options) {
+      const item = items.get(address.digest)
+      if (item === undefined) return origin.describe(address, options)
+      return { digest: address.digest, size: item.size, mediaType: item.mediaType }
+    },
+  }
+}
+
 export class FakeMetadata implements MetadataStore {
   readonly tags = new Map<string, TagRecord>()
   readonly descriptors = new Map<Digest, Descriptor>()
@@ -183,6 +199,8 @@ export async function startShim(
   components: Partial<RegistryComponents> & {
     readonly content?: FakeContent
     readonly metadata?: FakeMetadata
+    /** Whether the origin says that every repository has what the content source holds. @default true */
+    readonly vouch?: boolean
   } = {},
   init: Partial<RegistryInit> = {},
 ): Promise<Shim> {
@@ -191,6 +209,9 @@ export async function startShim(
     metadata = new FakeMetadata(),
     origin = fakeOrigin(),
     tagHints,
+    access = openAccess,
+    vouch = true,
+    push,
   } = components
   const events: RegistryEvent[] = []
   const waiting: ((event: RequestEvent) => void)[] = []
@@ -199,7 +220,15 @@ export async function startShim(
     if (event.type === 'request') waiting.shift()?.(event)
   }
   const registry = createRegistry(
-    { content, metadata, origin, tagHints, onEvent },
+    {
+      content,
+      metadata,
+      origin: vouch ? vouching(origin, content) : origin,
+      access,
+      push,
+      tagHints,
+      onEvent,
+    },
     { listen: '127.0.0.1:0', drainTimeoutMs: 100, ...init },
   )
   await registry.start()

@@ -12,6 +12,7 @@ import {
   fakeOrigin,
   goodItem,
   never,
+  openAccess,
   patternOf,
   splitRaw,
   startShim,
@@ -23,7 +24,7 @@ const get = `GET /v2/library/app/blobs/${digest} HTTP/1.1\r\nHost: shim\r\n\r\n`
 
 function registryAt(listen: string) {
   return createRegistry(
-    { content: new FakeContent(), metadata: new FakeMetadata(), origin: fakeOrigin() },
+    { content: new FakeContent(), metadata: new FakeMetadata(), origin: fakeOrigin(), access: openAccess },
     { listen },
   )
 }

@@ -71,11 +71,6 @@ test('an origin that limits our rate gives 404', async (t) => {
   t.like(errorOf(answer), { code: 'NAME_UNKNOWN', detail: { reason: 'rate-limited' } })
 })
 
-test('an origin without referrers gives 404, on which clients look for the fallback tag', async (t) => {
-  const answer = await (await startShim(t)).get(`/v2/org/app/referrers/${unknownDigest}`)
-  t.is(answer.status, 404)
-})
-
 test('an origin that does not answer gives 404', async (t) => {
   const origin = fakeOrigin({ listTags: () => never(new AbortController().signal) })
   const answer = await (await startShim(t, { origin }, { firstByteTimeoutMs: 50 })).get(

@@ -91,7 +91,8 @@ test('a store that can not record does not fail the pull', async (t) => {
   const shim = await startShim(t, { content: holding() })
   shim.metadata.putDescriptors = () => Promise.reject(new Error('disk full'))
   t.is((await shim.get(byDigest)).status, 200)
-  t.like(shim.events[0], { type: 'degraded', operation: 'record manifest' })
+  const operations = shim.events.flatMap((event) => (event.type === 'degraded' ? [event.operation] : []))
+  t.deepEqual(operations, ['record tag', 'record manifest'])
 })
 
 test('takes the media type from the manifest when the source does not know it', async (t) => {
@@ -136,7 +137,7 @@ test('a manifest that nobody has is 404', async (t) => {
   const shim = await startShim(t)
   const answer = await shim.get(`/v2/library/app/manifests/${unknownDigest}`)
   t.is(answer.status, 404)
-  t.like(errorOf(answer), { code: 'MANIFEST_UNKNOWN', detail: { reason: 'unavailable' } })
+  t.like(errorOf(answer), { code: 'MANIFEST_UNKNOWN', detail: { reason: 'not-found' } })
 })
 
 test('a manifest that does not hash to its digest is never sent', async (t) => {
@@ -215,7 +216,7 @@ test('a bug gives 404 without its message, and a report', async (t) => {
 test('while the origin is down, the last known manifest serves with a warning', async (t) => {
   const now = Date.parse('2026-11-20T12:00:00Z')
   const shim = await startShim(t, { content: holding(), origin: failing('unavailable') }, { now: () => now })
-  await shim.metadata.putTag(repository, 'v1', { descriptor, resolvedAt: now - 60_000 })
+  await shim.metadata.putTag(repository, 'v1', { descriptor, resolvedAt: now - 60_000, isPublic: true })
   const { status, headers } = await shim.get(byTag)
   t.is(status, 200)
   t.regex(
@@ -226,13 +227,13 @@ test('while the origin is down, the last known manifest serves with a warning', 
 
 test('HEAD of a last known tag is 404 when its manifest can not be had', async (t) => {
   const shim = await startShim(t, { origin: failing('unavailable') })
-  await shim.metadata.putTag(repository, 'v1', { descriptor, resolvedAt: Date.now() })
+  await shim.metadata.putTag(repository, 'v1', { descriptor, resolvedAt: Date.now(), isPublic: true })
   t.is((await shim.head(byTag)).status, 404)
 })
 
 test('HEAD of a tag that a peer knows answers with the size of the real manifest', async (t) => {
   const tagHints: TagHints = {
-    find: async () => ({ descriptor: { ...descriptor, size: 7 }, resolvedAt: Date.now() }),
+    find: async () => ({ descriptor: { ...descriptor, size: 7 }, resolvedAt: Date.now(), isPublic: true }),
     announce: () => undefined,
   }
   const shim = await startShim(t, { content: holding(), origin: failing('rate-limited'), tagHints })
@@ -242,7 +243,7 @@ test('HEAD of a tag that a peer knows answers with the size of the real manifest
 })
 
 test('a source that never opens gives 404', async (t) => {
-  const content = new FakeContent()
+  const content = holding()
   content.open = () => never(new AbortController().signal)
   const answer = await (await startShim(t, { content }, { manifestTimeoutMs: 50 })).get(byDigest)
   t.is(answer.status, 404)

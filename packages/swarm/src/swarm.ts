@@ -33,6 +33,8 @@ export interface SwarmInit {
   readonly bootstrap: readonly string[]
   /** The same on all nodes of the cluster; who doesn't have it can't connect. */
   readonly clusterSecret: string
+  /** Where this node is, such as `eu-west-1a`: between zones chunks cross about once. */
+  readonly zone?: string | undefined
   /** Where the node's key and the DHT's records are kept. */
   readonly dataDir?: string
 }

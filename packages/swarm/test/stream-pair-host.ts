@@ -7,6 +7,7 @@ import type { OpenOptions, PeerListener, StreamHandler, SwarmHost } from '../dis
 /** Two hosts' worth of streams without a network: what `open` opens, the handler of the same protocol gets. */
 export class StreamPairHost implements SwarmHost {
   readonly peer = 'self'
+  readonly zone: string = ''
   readonly handled: Promise<void>[] = []
   readonly discovery: Discovery = {
     messagesSent: 0,
@@ -40,6 +41,10 @@ export class StreamPairHost implements SwarmHost {
   connectedPeers(): string[] {
     return []
   }
+  estimatedPeers(): number {
+    return this.routablePeers()
+  }
+
   routablePeers(): number {
     return 0
   }

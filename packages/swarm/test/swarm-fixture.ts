@@ -29,6 +29,7 @@ export interface TestNodeInit {
   readonly secret: string
   readonly bootstrap?: readonly string[]
   readonly dataDir?: string
+  readonly zone?: string
   readonly quota?: CacheInit['quota']
   /** Puts a fault between the node and its store. */
   readonly wrapBlobs?: (blobs: BlobStore) => BlobStore
@@ -52,6 +53,7 @@ export async function startNode(t: ExecutionContext, init: TestNodeInit): Promis
       bootstrap: init.bootstrap ?? [],
       clusterSecret: init.secret,
       dataDir,
+      zone: init.zone,
     },
   )
   let stopping: Promise<void> | undefined

@@ -41,6 +41,31 @@ test.serial('five nodes that pull at once take little more than one copy from up
   t.true(origin.bytesSent <= 1.5 * size, `${origin.bytesSent / size} copies`)
 })
 
+test.serial('between two zones little more than one copy of a blob travels', async (t) => {
+  const size = 24 * MiB
+  const origin = new MemoryOrigin(5)
+  const address = origin.add(randomBlob(size))
+  const secret = newSecret()
+  const first = await startNode(t, { origin, secret, zone: 'a' })
+  const nodes = [{ zone: 'a', node: first }]
+  for (const zone of ['a', 'a', 'b', 'b', 'b'])
+    nodes.push({
+      zone,
+      node: await startNode(t, { origin, secret, zone, bootstrap: first.swarm.addresses() }),
+    })
+  await until(() => nodes.every(({ node }) => node.swarm.routablePeers() === nodes.length - 1))
+  const digests = await Promise.all(nodes.map(({ node }) => pull(node, address)))
+  t.deepEqual(digests, Array(6).fill(address.digest))
+  const zoneOf = new Map(nodes.map(({ zone, node }) => [node.swarm.peer, zone]))
+  let crossed = 0
+  for (const { zone, node } of nodes) {
+    for (const event of node.events)
+      if (event.type === 'served' && zoneOf.get(event.peer) !== zone) crossed += event.bytes
+  }
+  // Each zone fetches some of the blob from upstream, and the rest from the other. Chosen blindly, it would be 3 copies.
+  t.true(crossed > 0 && crossed <= 1.7 * size, `${crossed / size} copies`)
+})
+
 test.serial('what a node evicts, it is no longer said to have', async (t) => {
   const secret = newSecret()
   const origin = new MemoryOrigin()
@@ -304,7 +329,7 @@ test.serial('a download that was stopped goes on after a restart with what it ha
   t.is(bytesFrom(after, 'upstream'), size - had)
 })
 
-test.serial('what a peer last knew of a tag is told, the newest first', async (t) => {
+test.serial('what a peer last knew of a public tag is told, the newest first', async (t) => {
   const origin = new MemoryOrigin()
   const { digest } = origin.add(randomBlob(10))
   const older = origin.add(randomBlob(11)).digest
@@ -315,12 +340,22 @@ test.serial('what a peer last knew of a tag is told, the newest first', async (t
   await first.metadata.putTag(repository, 'v1', {
     descriptor: { ...descriptor, digest: older },
     resolvedAt: 1_000,
+    isPublic: true,
   })
-  await second.metadata.putTag(repository, 'v1', { descriptor: { ...descriptor, digest }, resolvedAt: 2_000 })
+  await second.metadata.putTag(repository, 'v1', {
+    descriptor: { ...descriptor, digest },
+    resolvedAt: 2_000,
+    isPublic: true,
+  })
   first.swarm.tagHints.announce(repository, 'v1')
   second.swarm.tagHints.announce(repository, 'v1')
   let found = await asker.swarm.tagHints.find(repository, 'v1')
   while (found?.descriptor.digest !== digest) found = await asker.swarm.tagHints.find(repository, 'v1')
-  t.deepEqual(found, { descriptor: { ...descriptor, digest }, resolvedAt: 2_000 })
+  t.deepEqual(found, { descriptor: { ...descriptor, digest }, resolvedAt: 2_000, isPublic: true })
+  await second.metadata.putTag(repository, 'private', {
+    ...{ descriptor: { ...descriptor, digest }, resolvedAt: 2_000 },
+    isPublic: false,
+  })
+  t.is(await asker.swarm.tagHints.find(repository, 'private'), undefined)
   t.is(await asker.swarm.tagHints.find(repository, 'unheard-of'), undefined)
 })

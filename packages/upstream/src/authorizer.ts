@@ -1,10 +1,11 @@
 import { LRUCache } from 'lru-cache'
 import { type Challenge, parseChallenges } from './challenge.ts'
 import type { HttpAnswer } from './http-client.ts'
+import { basic, type Identity } from './identity.ts'
 import { type Realm, vetRealm } from './realm.ts'
 import { failure, type Subject } from './subject.ts'
 import type { TokenCache } from './token-cache.ts'
-import { basic, type TokenService } from './token-service.ts'
+import type { TokenService } from './token-service.ts'
 import type { Upstream } from './upstream-table.ts'
 
 /** What goes into a request's `Authorization` header, and where it came from. */
@@ -13,12 +14,21 @@ export interface Authorization {
   readonly token?: { readonly key: string; readonly value: string }
 }
 
+/** Who wants in, and where. */
+export interface Petition {
+  readonly upstream: Upstream
+  readonly subject: Subject
+  /** Undefined for nobody in particular. */
+  readonly identity: Identity | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 /** How a registry lets us in to a repository. */
 type Way =
-  | { readonly scheme: 'basic'; readonly header: string }
+  | { readonly scheme: 'basic' }
   | {
       readonly scheme: 'bearer'
-      readonly realm: Realm
+      readonly realm: string
       readonly service: string | undefined
       readonly scopes: string[]
     }
@@ -45,16 +55,12 @@ export class Authorizer {
    *
    * @throws AttemptError, OriginError, or the signal's reason
    */
-  async anticipate(
-    upstream: Upstream,
-    subject: Subject,
-    signal?: AbortSignal,
-  ): Promise<Authorization | undefined> {
-    const key = repositoryKey(subject)
+  async anticipate(petition: Petition): Promise<Authorization | undefined> {
+    const key = wayKey(petition)
     const way = this.#ways.get(key)
     if (way === undefined) return undefined
     try {
-      return await this.#take(way, { upstream, subject }, signal)
+      return await this.#take(way, petition)
     } catch (error) {
       // What the registry once said may no longer hold: next time, let it say again.
       this.#ways.delete(key)
@@ -71,58 +77,64 @@ export class Authorizer {
   async respond(
     answer: HttpAnswer,
     rejected: Authorization | undefined,
-    context: {
-      readonly upstream: Upstream
-      readonly subject: Subject
-      readonly signal?: AbortSignal | undefined
-    },
+    petition: Petition,
   ): Promise<Authorization | undefined> {
-    const way = chooseWay(parseChallenges(answer.headers['www-authenticate']), context)
+    const way = chooseWay(parseChallenges(answer.headers['www-authenticate']), petition)
     if (way === undefined) return undefined
-    this.#ways.set(repositoryKey(context.subject), way)
+    this.#ways.set(wayKey(petition), way)
     if (rejected?.token !== undefined) this.#tokens.reject(rejected.token.key, rejected.token.value)
-    const next = await this.#take(way, context, context.signal)
-    return next.header === rejected?.header ? undefined : next
+    const next = await this.#take(way, petition)
+    return next?.header === rejected?.header ? undefined : next
   }
 
-  async #take(
-    way: Way,
-    { upstream, subject }: { readonly upstream: Upstream; readonly subject: Subject },
-    signal: AbortSignal | undefined,
-  ): Promise<Authorization> {
-    if (way.scheme === 'basic') return { header: way.header }
-    const { realm, service, scopes } = way
-    const identity = upstream.credentials?.username ?? null
-    const key = JSON.stringify([upstream.registry, realm.url.href, service ?? null, scopes, identity])
+  async #take(way: Way, petition: Petition): Promise<Authorization | undefined> {
+    const { upstream, subject, identity, signal } = petition
+    if (way.scheme === 'basic') {
+      const header = basic(identity?.secret)
+      return header === undefined ? undefined : { header }
+    }
+    const { service, scopes } = way
+    const realm = admitRealm(way.realm, petition)
+    const key = JSON.stringify([
+      upstream.registry,
+      upstream.base.origin,
+      realm.url.href,
+      service ?? null,
+      scopes,
+      identity?.key ?? null,
+    ])
     // Not under this caller's signal: others may wait for the same token.
-    const load = () => this.#service.fetch({ upstream, realm, service, scopes, subject })
+    const load = () => this.#service.fetch({ upstream, realm, service, scopes, subject, identity })
     const value = await this.#tokens.get(key, load, signal)
     return { header: `Bearer ${value}`, token: { key, value } }
   }
 }
 
-function chooseWay(
-  challenges: readonly Challenge[],
-  { upstream, subject }: { readonly upstream: Upstream; readonly subject: Subject },
-): Way | undefined {
+function chooseWay(challenges: readonly Challenge[], { subject }: Petition): Way | undefined {
   const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm'))
-  if (bearer !== undefined) return bearerWay(bearer, upstream, subject)
-  const takesBasic = challenges.some(({ scheme }) => scheme === 'basic')
-  if (!takesBasic || upstream.credentials === undefined) return undefined
-  return { scheme: 'basic', header: basic(upstream.credentials) }
+  if (bearer !== undefined) return bearerWay(bearer, subject)
+  return challenges.some(({ scheme }) => scheme === 'basic') ? { scheme: 'basic' } : undefined
 }
 
-function bearerWay({ parameters }: Challenge, upstream: Upstream, subject: Subject): Way {
-  const realm = vetRealm(parameters.get('realm') ?? '', upstream)
-  if ('refusal' in realm) {
-    const why = `registry ${subject.registry} asks for a token that we do not fetch: ${realm.refusal}`
-    throw failure('refused', subject, why)
-  }
+function bearerWay({ parameters }: Challenge, subject: Subject): Way {
   const asked = (parameters.get('scope') ?? '').split(/\s+/).filter((scope) => scope !== '')
   const scopes = asked.length > 0 ? asked.slice(0, maxScopes) : [`repository:${subject.repository}:pull`]
-  return { scheme: 'bearer', realm, service: parameters.get('service'), scopes }
+  return {
+    scheme: 'bearer',
+    realm: parameters.get('realm') ?? '',
+    service: parameters.get('service'),
+    scopes,
+  }
 }
 
-function repositoryKey({ registry, repository }: Subject): string {
-  return `${registry}/${repository}`
+/** @throws OriginError `refused` for a token service that may not be asked, or not as this identity */
+function admitRealm(text: string, { upstream, subject, identity }: Petition): Realm {
+  const realm = vetRealm(text, upstream, identity !== undefined)
+  if (!('refusal' in realm)) return realm
+  const why = `registry ${subject.registry} asks for a token that we do not fetch: ${realm.refusal}`
+  throw failure('refused', subject, why)
+}
+
+function wayKey({ upstream, subject }: Petition): string {
+  return `${upstream.base.origin}/${subject.registry}/${subject.repository}`
 }

@@ -22,7 +22,7 @@ export class Connections {
   readonly #maxConnections: number
   readonly #lookup: HostLookup
   readonly #guarded: Agent
-  readonly #named = new Map<string, Agent>()
+  readonly #named = new Map<Upstream, Agent>()
   #stopping: Promise<unknown> | undefined
 
   constructor(init: OriginInit, timeouts: Timeouts) {
@@ -42,14 +42,16 @@ export class Connections {
       throw new OriginError('unavailable', 'the client of origin registries has stopped')
     }
     if (upstream === undefined || !upstream.named) return this.#guarded
-    let agent = this.#named.get(upstream.registry)
+    let agent = this.#named.get(upstream)
     if (agent === undefined) {
-      agent = this.#agent({
+      const connect = {
         ...this.#connectOptions(),
         ...(upstream.ca === undefined ? {} : { ca: [...upstream.ca] }),
+        ...upstream.clientCertificate,
         lookup: socketLookup(this.#lookup),
-      })
-      this.#named.set(upstream.registry, agent)
+      }
+      agent = this.#agent(connect, upstream.maxConnections)
+      this.#named.set(upstream, agent)
     }
     return agent
   }
@@ -65,11 +67,11 @@ export class Connections {
     return { timeout: this.#timeouts.connectMs, allowH2: false }
   }
 
-  #agent(connect: NonNullable<Agent.Options['connect']>): Agent {
+  #agent(connect: NonNullable<Agent.Options['connect']>, connections = this.#maxConnections): Agent {
     return new Agent({
       connect,
       allowH2: false,
-      connections: this.#maxConnections,
+      connections,
       pipelining: 1,
       keepAliveTimeout: idleTimeoutMs,
       maxHeaderSize: maxHeaderBytes,

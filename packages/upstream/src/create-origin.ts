@@ -1,9 +1,14 @@
-import { type Origin, OriginError } from '@shoal/content'
+import { type Origin, type OriginAccess, OriginError, type OriginPush } from '@shoal/content'
+import { AccessClient } from './access-client.ts'
 import { Authorizer } from './authorizer.ts'
 import { Connections } from './connections.ts'
 import { HttpClient } from './http-client.ts'
+import { Identities } from './identities.ts'
+import { MirrorChoice } from './mirror-choice.ts'
 import { OriginClient } from './origin-client.ts'
 import { type OriginInit, timeoutsOf } from './origin-init.ts'
+import { Pace } from './pace.ts'
+import { PushClient } from './push-client.ts'
 import { Requester } from './requester.ts'
 import { TokenCache } from './token-cache.ts'
 import { TokenService } from './token-service.ts'
@@ -11,6 +16,10 @@ import { UpstreamTable } from './upstream-table.ts'
 
 /** An {@link Origin} that has connections to close. */
 export interface RunningOrigin extends Origin {
+  /** Whom the registries let read what. */
+  readonly access: OriginAccess
+  /** Carries pushes. */
+  readonly push: OriginPush
   /** Ends all requests and connections. Bodies that are being read throw; later calls do too. Idempotent. */
   stop(): Promise<void>
 }
@@ -28,9 +37,18 @@ export function createOrigin(init: OriginInit = {}): RunningOrigin {
   const http = new HttpClient(init, timeouts, connections)
   const authorizer = new Authorizer(new TokenCache(now), new TokenService({ http, table, now }))
   const lifetime = new AbortController()
-  const requester = new Requester({ http, table, authorizer, now, random, lifetime: lifetime.signal })
+  const { credentials: sources = [], onTrouble = () => undefined } = init
+  const identities = new Identities({ sources, now, onTrouble })
+  const mirrors = new MirrorChoice({ now, onTrouble })
+  const pace = new Pace({ now, lifetime: lifetime.signal })
+  const requester = new Requester({
+    ...{ http, table, authorizer, identities, mirrors, pace, now, random },
+    lifetime: lifetime.signal,
+  })
   const client = new OriginClient({ table, requester, documentTimeoutMs: timeouts.documentMs })
   return Object.assign(client, {
+    access: new AccessClient({ table, requester, identities }),
+    push: new PushClient({ table, connections, timeouts }),
     async stop() {
       lifetime.abort(new OriginError('unavailable', 'the client of origin registries has stopped'))
       await connections.stop()

@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici'
+import type { Readable } from 'node:stream'
 import type { Connections } from './connections.ts'
 import { networkFault } from './network-fault.ts'
 import type { OriginInit, Timeouts } from './origin-init.ts'
@@ -7,15 +7,19 @@ import { untilAborted } from './until-aborted.ts'
 import type { Upstream } from './upstream-table.ts'
 
 export type HttpHeaders = Readonly<Record<string, string | string[] | undefined>>
-export type HttpBody = Dispatcher.ResponseData['body']
+export type HttpBody = Readable & {
+  /** Reads and drops a rest of at most so many bytes. */
+  dump(options: { limit: number; signal: AbortSignal }): Promise<void>
+}
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD'
+  readonly method: 'GET' | 'HEAD' | 'POST'
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   /** The named upstream that the host belongs to; without one only public addresses are dialled. */
   readonly via: Upstream | undefined
   readonly subject: Subject
+  readonly body?: string
   readonly signal?: AbortSignal | undefined
 }
 
@@ -56,6 +60,7 @@ export class HttpClient {
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
         method,
+        ...(request.body === undefined ? {} : { body: request.body }),
         // Digests are of the bytes as they were pushed.
         headers: { ...request.headers, 'user-agent': this.#userAgent, 'accept-encoding': 'identity' },
         signal: ended,

@@ -7,9 +7,16 @@
  *   addresses: the name in an image reference, a redirect or a token service must not make this node dial its
  *   own network. {@link UpstreamSettings} names the rest (private, without TLS, with credentials); `only`
  *   closes all others.
- * - **Credentials** go to the registry that they are for and to its own token service, never along with a
+ * - **Credentials** come from the settings or from what Docker, Podman and kubelet use ({@link dockerConfig},
+ *   {@link kubeletProviders}). They go to the registry that they are for and to its own token service, never along with a
  *   redirect, and into no message. Tokens are cached for each repository, and asked for once however many
  *   wait.
+ * - **Mirrors** of a registry are asked before it, in order; one in trouble rests for half a minute. They get no credentials
+ *   but their own.
+ * - **Pace.** A `Retry-After` that one request got holds for all of this node's requests to that registry, and
+ *   `requestsPerSecond` and `maxConnections` bound them.
+ * - **Access.** `origin.access` asks registries whom they let read what: nobody in particular, or a client of this node,
+ *   with whose credentials a repository is then read for a while.
  * - **Failures** are an `OriginError`, whose `fault` says what they mean. Broken connections, 5xx and short
  *   `Retry-After` are tried again, three times within ten seconds. A body that ends early or stalls throws
  *   from its iterator: ask again for the range that is missing. An aborted signal rejects with its own
@@ -34,4 +41,7 @@
  * @packageDocumentation
  */
 export { createOrigin, type RunningOrigin } from './create-origin.ts'
-export type { HostLookup, OriginInit, UpstreamSettings } from './origin-init.ts'
+export type { CredentialSource, RegistrySubject } from './credentials/credential-source.ts'
+export { dockerConfig } from './credentials/docker-config.ts'
+export { kubeletProviders } from './credentials/kubelet-providers.ts'
+export type { HostLookup, MirrorSettings, OriginInit, UpstreamSettings } from './origin-init.ts'

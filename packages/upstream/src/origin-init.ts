@@ -1,24 +1,40 @@
 import type { LookupAddress } from 'node:dns'
+import type { CredentialSource } from './credentials/credential-source.ts'
 
-/** How to reach one registry: what `--upstream <registry>=<url>` says, and its credentials. */
-export interface UpstreamSettings {
-  /** The registry as image names spell it: `docker.io`, `registry.corp:5000`. */
-  readonly registry: string
+/** How to reach one server of a registry. */
+export interface MirrorSettings {
   /**
    * Where its API is: `https:`, or `http:` for one without TLS. A path is a prefix: `/v2` is appended to it,
    * unless one of its segments is `v2` already (`https://harbor.corp/v2/dockerhub-proxy`).
    */
   readonly url: string
-  /** Sent to the registry, and to its token service, when they ask. Both or neither. */
+  /** Sent to the server, and to its token service, when they ask. Both or neither. */
   readonly username?: string | undefined
   readonly password?: string | undefined
-  /** Certificates (PEM) to trust for this registry, instead of those that Node trusts. */
+  /** Certificates (PEM) to trust for this server, instead of those that Node trusts. */
   readonly ca?: string | readonly string[] | undefined
+  /** A client certificate (PEM) and its key. Both or neither. */
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+  /** Connections at a time, each with one request. @default that of {@link OriginInit} */
+  readonly maxConnections?: number | undefined
+  /** Requests beyond this wait a little, then fail as `rate-limited`. @default no limit */
+  readonly requestsPerSecond?: number | undefined
+}
+
+/** How to reach one registry: what `--upstream <registry>=<url>` says, and its credentials. */
+export interface UpstreamSettings extends MirrorSettings {
+  /** The registry as image names spell it: `docker.io`, `registry.corp:5000`. */
+  readonly registry: string
   /**
    * The token service, such as `https://auth.corp`, when it is neither on the registry's own host nor a
    * neighbour in its domain (`auth.docker.io` of `registry-1.docker.io`). Only these get the credentials.
    */
   readonly tokenService?: string | undefined
+  /** What this node's credentials read may be read by whoever reaches this node. @default false */
+  readonly shared?: boolean | undefined
+  /** Asked before the registry, in this order. One that fails is left out for a while. */
+  readonly mirrors?: readonly MirrorSettings[] | undefined
 }
 
 /** Finds all addresses of a host name. */
@@ -27,6 +43,10 @@ export type HostLookup = (hostname: string) => Promise<readonly LookupAddress[]>
 export interface OriginInit {
   /** Registries that need settings. Only these may be private or without TLS. */
   readonly upstreams?: readonly UpstreamSettings[] | undefined
+  /** Where to look for credentials of registries whose settings name none, in this order. */
+  readonly credentials?: readonly CredentialSource[] | undefined
+  /** A mirror or a source of credentials failed, and something else went ahead. */
+  readonly onTrouble?: ((error: Error) => void) | undefined
   /** Refuse registries that `upstreams` does not name. @default false */
   readonly only?: boolean | undefined
   /** TCP and TLS handshake, with the name look-up, in milliseconds. @default 5000 */

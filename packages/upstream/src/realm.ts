@@ -20,7 +20,7 @@ export interface RefusedRealm {
  * that is itself without TLS. The registry's credentials go to the registry's own host, to a neighbour in its
  * domain, or to the service that its settings name; anybody else may be asked anonymously.
  */
-export function vetRealm(text: string, upstream: Upstream): Realm | RefusedRealm {
+export function vetRealm(text: string, upstream: Upstream, hasCredentials: boolean): Realm | RefusedRealm {
   if (text.length > maxRealmLength || !URL.canParse(text)) {
     return { refusal: 'its token service is not a URL' }
   }
@@ -35,7 +35,7 @@ export function vetRealm(text: string, upstream: Upstream): Realm | RefusedRealm
     return { refusal: `its token service ${url.host} is not reached over https` }
   }
   const own = declared || sameHost || areNeighbours(url.hostname, upstream.base.hostname)
-  if (!own && upstream.credentials !== undefined) {
+  if (!own && hasCredentials) {
     return {
       refusal: `it wants its credentials sent to ${url.host}, which is not part of it; set tokenService to ${url.origin} if it is`,
     }

@@ -1,11 +1,12 @@
 import * as z from 'zod/mini'
-import { readDocument } from './body.ts'
-import type { HttpAnswer, HttpClient } from './http-client.ts'
+import { discard, readDocument } from './body.ts'
+import type { HttpAnswer, HttpClient, HttpRequest } from './http-client.ts'
+import { basic, type Identity } from './identity.ts'
 import type { Realm } from './realm.ts'
 import { statusFault } from './status-fault.ts'
 import { malformed, type Subject } from './subject.ts'
 import type { Token } from './token-cache.ts'
-import type { Credentials, Upstream, UpstreamTable } from './upstream-table.ts'
+import type { Upstream, UpstreamTable } from './upstream-table.ts'
 
 const maxTokenDocumentBytes = 64 * 1024
 /** The Docker token specification's default for services that do not say. */
@@ -25,6 +26,8 @@ export interface TokenRequest {
   readonly service: string | undefined
   readonly scopes: readonly string[]
   readonly subject: Subject
+  /** As whom; undefined for nobody in particular. */
+  readonly identity: Identity | undefined
 }
 
 export interface TokenServiceComponents {
@@ -33,7 +36,13 @@ export interface TokenServiceComponents {
   readonly now: () => number
 }
 
-/** Asks registries' token services for tokens, with the upstream's credentials if it has any. */
+/** Statuses of a token service that does not do GET, or not this kind. */
+const postInstead = new Set([400, 404, 405])
+
+/**
+ * Asks registries' token services for tokens: by GET, which every one of them takes from a user with a password, and by
+ * the POST of OAuth 2 where GET is not to be had or where the secret is itself a token.
+ */
 export class TokenService {
   readonly #http: HttpClient
   readonly #table: UpstreamTable
@@ -47,14 +56,9 @@ export class TokenService {
 
   /** @throws AttemptError or OriginError */
   async fetch(request: TokenRequest): Promise<Token> {
-    const { upstream, realm, subject } = request
-    const answer = await this.#http.send({
-      method: 'GET',
-      url: withQuery(request),
-      headers: upstream.credentials === undefined ? {} : { authorization: basic(upstream.credentials) },
-      via: realm.own && upstream.named ? upstream : this.#table.ownerOf(realm.url.origin),
-      subject,
-    })
+    const { identity, subject } = request
+    const needsPost = identity !== undefined && !('username' in identity.secret)
+    const answer = needsPost ? await this.#post(request) : await this.#get(request)
     if (answer.status === 200) return this.#read(answer, subject)
     // Also for a redirect: it could take the credentials anywhere.
     const error = await statusFault(answer, subject, this.#now())
@@ -64,6 +68,33 @@ export class TokenService {
       subject,
       `a token service, ${answer.url.host}, that is not there: status ${answer.status}`,
     )
+  }
+
+  async #get(request: TokenRequest): Promise<HttpAnswer> {
+    const authorization = basic(request.identity?.secret)
+    const answer = await this.#http.send({
+      method: 'GET',
+      url: withQuery(request),
+      headers: authorization === undefined ? {} : { authorization },
+      ...this.#target(request),
+    })
+    if (request.identity === undefined || !postInstead.has(answer.status)) return answer
+    await discard(answer.body)
+    return this.#post(request)
+  }
+
+  #post(request: TokenRequest): Promise<HttpAnswer> {
+    return this.#http.send({
+      method: 'POST',
+      url: request.realm.url,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: oauthForm(request).toString(),
+      ...this.#target(request),
+    })
+  }
+
+  #target({ upstream, realm, subject }: TokenRequest): Pick<HttpRequest, 'via' | 'subject'> {
+    return { via: realm.own && upstream.named ? upstream : this.#table.ownerOf(realm.url.origin), subject }
   }
 
   async #read(answer: HttpAnswer, subject: Subject): Promise<Token> {
@@ -76,16 +107,28 @@ export class TokenService {
   }
 }
 
-/** The value of an `Authorization` header. */
-export function basic({ username, password }: Credentials): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
-}
-
 function withQuery({ realm, service, scopes }: TokenRequest): URL {
   const url = new URL(realm.url)
   if (service !== undefined) url.searchParams.set('service', service)
   for (const scope of scopes) url.searchParams.append('scope', scope)
   return url
+}
+
+/** The form of the Docker registry's OAuth 2: a password, or a token that buys tokens. */
+function oauthForm({ identity, service, scopes }: TokenRequest): URLSearchParams {
+  const form = new URLSearchParams({ client_id: 'shoal', scope: scopes.join(' ') })
+  if (service !== undefined) form.set('service', service)
+  const secret = identity?.secret
+  if (secret === undefined) return form
+  if ('identityToken' in secret) {
+    form.set('grant_type', 'refresh_token')
+    form.set('refresh_token', secret.identityToken)
+  } else {
+    form.set('grant_type', 'password')
+    form.set('username', secret.username)
+    form.set('password', secret.password)
+  }
+  return form
 }
 
 function parseJson(bytes: Uint8Array): unknown {

@@ -1,5 +1,6 @@
 import { InvalidInputError, OriginError, parseRegistryHost } from '@shoal/content'
-import type { UpstreamSettings } from './origin-init.ts'
+import { type Identity, identify } from './identity.ts'
+import type { MirrorSettings, UpstreamSettings } from './origin-init.ts'
 
 /** A registry, and how to talk to it. */
 export interface Upstream {
@@ -8,15 +9,21 @@ export interface Upstream {
   readonly base: URL
   /** Whether a person named it in the settings: then it may be private, or without TLS. */
   readonly named: boolean
-  readonly credentials?: Credentials
+  /** Whether it stands in for the registry itself. */
+  readonly isMirror: boolean
+  /** As whom the settings say it is asked. */
+  readonly identity?: Identity
   readonly ca?: readonly string[]
+  readonly clientCertificate?: { readonly cert: string; readonly key: string }
   /** Origin of a token service elsewhere that may have the credentials. */
   readonly tokenService?: string
-}
-
-export interface Credentials {
-  readonly username: string
-  readonly password: string
+  /** Connections at a time. */
+  readonly maxConnections?: number
+  readonly requestsPerSecond?: number
+  /** What this node's credentials read is for everybody who can reach this node. */
+  readonly isShared: boolean
+  /** Asked before it, in this order. */
+  readonly mirrors: readonly Upstream[]
 }
 
 /** `docker.io` is a name for people; the API has lived here since 2015. */
@@ -55,31 +62,50 @@ export class UpstreamTable {
     if (!URL.canParse(url)) {
       throw new InvalidInputError('REGISTRY_INVALID', `registry ${host} is not a host that can be dialled`)
     }
-    return { registry: host, base: apiRoot(new URL(url)), named: false }
+    const base = apiRoot(new URL(url))
+    return { registry: host, base, named: false, isMirror: false, isShared: false, mirrors: [] }
   }
 
   /** The named upstream whose API is at this origin (`http://10.0.0.5:5000`). */
   ownerOf(origin: string): Upstream | undefined {
-    for (const upstream of this.#byRegistry.values()) {
-      if (upstream.base.origin === origin) return upstream
-    }
-    return undefined
+    const all = [...this.#byRegistry.values()].flatMap((upstream) => [upstream, ...upstream.mirrors])
+    return all.find(({ base }) => base.origin === origin)
   }
 }
 
 function readSettings(settings: UpstreamSettings): Upstream {
   const registry = parseRegistryHost(settings.registry)
-  const { username, password, ca, tokenService } = settings
+  const { tokenService, shared, mirrors = [] } = settings
+  return {
+    ...readEndpoint(registry, settings),
+    isShared: shared ?? false,
+    ...(tokenService === undefined ? {} : { tokenService: readUrl(registry, tokenService).origin }),
+    mirrors: mirrors.map((mirror) => ({ ...readEndpoint(registry, mirror), isMirror: true })),
+  }
+}
+
+function readEndpoint(registry: string, settings: MirrorSettings): Upstream {
+  const { url, username, password, ca, cert, key, maxConnections, requestsPerSecond } = settings
   if ((username === undefined) !== (password === undefined)) {
     throw invalid(registry, 'a user name takes a password, and a password a user name')
   }
+  if ((cert === undefined) !== (key === undefined)) {
+    throw invalid(registry, 'a client certificate takes its key, and a key its certificate')
+  }
   return {
     registry,
-    base: apiRoot(readUrl(registry, settings.url)),
+    base: apiRoot(readUrl(registry, url)),
     named: true,
-    ...(username !== undefined && password !== undefined ? { credentials: { username, password } } : {}),
+    isMirror: false,
+    isShared: false,
+    mirrors: [],
+    ...(username !== undefined && password !== undefined
+      ? { identity: identify({ username, password }) }
+      : {}),
     ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? [ca] : ca }),
-    ...(tokenService === undefined ? {} : { tokenService: readUrl(registry, tokenService).origin }),
+    ...(cert !== undefined && key !== undefined ? { clientCertificate: { cert, key } } : {}),
+    ...(maxConnections === undefined ? {} : { maxConnections }),
+    ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
   }
 }
 

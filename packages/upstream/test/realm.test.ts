@@ -1,20 +1,26 @@
 import test from 'ava'
 import { vetRealm } from '../dist/realm.js'
 
-const credentials = { username: 'u', password: 'p' }
-const at = (url: string) => ({ registry: 'registry.example', base: new URL(url), named: true })
+const at = (url: string) => ({
+  registry: 'registry.example',
+  base: new URL(url),
+  named: true,
+  isMirror: false,
+  isShared: false,
+  mirrors: [],
+})
 const hub = at('https://registry-1.docker.io/v2')
-const verdict = (realm: string, upstream: Parameters<typeof vetRealm>[1]) => {
-  const vetted = vetRealm(realm, upstream)
+const verdict = (realm: string, upstream: Parameters<typeof vetRealm>[1], hasCredentials = false) => {
+  const vetted = vetRealm(realm, upstream, hasCredentials)
   return 'refusal' in vetted ? 'refused' : vetted.own ? 'own' : 'foreign'
 }
 
 test('a neighbour in the registry’s domain is its own', (t) => {
-  t.is(verdict('https://auth.docker.io/token', { ...hub, credentials }), 'own')
+  t.is(verdict('https://auth.docker.io/token', hub, true), 'own')
 })
 
 test('the registry’s host is its own, at any port', (t) => {
-  t.is(verdict('https://registry-1.docker.io:8443/token', { ...hub, credentials }), 'own')
+  t.is(verdict('https://registry-1.docker.io:8443/token', hub, true), 'own')
 })
 
 test('a foreign service is asked anonymously', (t) => {
@@ -22,18 +28,18 @@ test('a foreign service is asked anonymously', (t) => {
 })
 
 test('a foreign service gets no credentials', (t) => {
-  t.is(verdict('https://docker.io.evil.example/token', { ...hub, credentials }), 'refused')
+  t.is(verdict('https://docker.io.evil.example/token', hub, true), 'refused')
 })
 
 test('a foreign service that the settings name is the registry’s own', (t) => {
-  const upstream = { ...hub, credentials, tokenService: 'https://login.corp' }
-  t.is(verdict('https://login.corp/token', upstream), 'own')
-  t.is(verdict('https://login.corp:444/token', upstream), 'refused')
+  const upstream = { ...hub, tokenService: 'https://login.corp' }
+  t.is(verdict('https://login.corp/token', upstream, true), 'own')
+  t.is(verdict('https://login.corp:444/token', upstream, true), 'refused')
 })
 
 test('addresses are no neighbours', (t) => {
-  t.is(verdict('https://10.1.0.5/token', { ...at('https://10.0.0.5/v2'), credentials }), 'refused')
-  t.is(verdict('https://corp/token', { ...at('https://registry/v2'), credentials }), 'refused')
+  t.is(verdict('https://10.1.0.5/token', at('https://10.0.0.5/v2'), true), 'refused')
+  t.is(verdict('https://corp/token', at('https://registry/v2'), true), 'refused')
 })
 
 test('a registry with TLS has its tokens over TLS', (t) => {
@@ -41,9 +47,9 @@ test('a registry with TLS has its tokens over TLS', (t) => {
 })
 
 test('a registry without TLS may have its tokens without, on its own host', (t) => {
-  const plain = { ...at('http://10.0.0.5:5000/v2'), credentials }
-  t.is(verdict('http://10.0.0.5:5001/token', plain), 'own')
-  t.is(verdict('http://10.0.0.6:5001/token', plain), 'refused')
+  const plain = at('http://10.0.0.5:5000/v2')
+  t.is(verdict('http://10.0.0.5:5001/token', plain, true), 'own')
+  t.is(verdict('http://10.0.0.6:5001/token', plain, true), 'refused')
 })
 
 for (const realm of [

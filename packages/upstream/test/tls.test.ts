@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import test from 'ava'
 import type { HostLookup } from '../dist/index.js'
 import { blobAt, fails, originOf, readAll, respond, serve } from './fixture.ts'
-import { certificate } from './fixture-tls.ts'
+import { certificate, privateKey } from './fixture-tls.ts'
 
 const loopback: HostLookup = async () => [{ address: '127.0.0.1', family: 4 }]
 const tls = { tls: true }
@@ -108,4 +111,26 @@ test('a token service without TLS is no match for a registry with', async (t) =>
   ]
   const origin = originOf(t, { upstreams, lookup: loopback })
   await fails(t, origin.fetch(blobOf('registry.example')), 'refused', /not reached over https/)
+})
+
+test('a registry that asks for a client certificate gets the one of its settings, and others do not', async (t) => {
+  const server = createServer(
+    { cert: certificate, key: privateKey, ca: certificate, requestCert: true, rejectUnauthorized: true },
+    (_, response) => respond(response, 200, {}, 'blob'),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  const settings = { registry: 'registry.example', url: `https://registry.example:${port}`, ca: certificate }
+  const known = originOf(t, {
+    upstreams: [{ ...settings, cert: certificate, key: privateKey }],
+    lookup: loopback,
+  })
+  t.is((await known.describe(blobOf('registry.example'))).size, 4)
+  const unknown = originOf(t, { upstreams: [settings], lookup: loopback })
+  await fails(t, unknown.describe(blobOf('registry.example')), 'unavailable')
 })

@@ -93,7 +93,9 @@ export class LocalControl implements CacheControl {
       throw new InvalidInputError('NAME_INVALID', `${image} can't name ${root.digest}: it has another digest`)
     }
     if (tag === undefined) return cache.metadata.nameManifest(repository, root.digest)
-    await cache.metadata.putTag(repository, tag, { descriptor: root, resolvedAt: Date.now() })
+    // Whoever loads an image from a file under a name means the swarm to have it.
+    const record = { descriptor: root, resolvedAt: Date.now(), isPublic: true }
+    await cache.metadata.putTag(repository, tag, record)
     onNamed?.(repository, tag)
   }
 

@@ -11,6 +11,11 @@ export function splitHostPort(value: string): { host: string; port: number } | u
   return { host, port }
 }
 
+/** Whether only this machine can reach it. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}
+
 export function isHostPort(value: string): boolean {
   return splitHostPort(value) !== undefined
 }

@@ -1,25 +1,19 @@
-import { parseRegistryHost } from '@shoal/content'
+import type { UpstreamSettings } from '@shoal/upstream'
+import { isLoopback, splitHostPort } from './addresses.ts'
 import { configVariable, doubtfulVariables, type Environment, environmentLayer } from './environment.ts'
 import { type Given, type Layer, layerOf, put, valueAt } from './layer.ts'
 import { nearest } from './nearest.ts'
 import { ConfigurationError, problemLines, show } from './problems.ts'
+import { readUpstreams } from './read-upstreams.ts'
 import { type Settings, settingsSchema } from './schema.ts'
 import { keysAt, listSettings, type Setting } from './setting-list.ts'
 import { readSecretFile } from './text-file.ts'
 import { yamlLayer } from './yaml-file.ts'
 
-/** Where an origin registry really is, with the credentials that were read for it. */
-export interface UpstreamConfig {
-  readonly registry: string
-  readonly url: string
-  readonly username?: string
-  readonly password?: string
-}
-
 /** Everything that an agent is told from outside: checked, complete, its secret files read. */
 export interface AgentConfig {
   readonly settings: Settings
-  readonly upstreams: readonly UpstreamConfig[]
+  readonly upstreams: readonly UpstreamSettings[]
   /** Undefined when no file was named: then the agent keeps one in its data directory. */
   readonly clusterSecret: string | undefined
   /** For the log, once there is one. */
@@ -54,6 +48,8 @@ export async function loadConfig(sources: ConfigSources): Promise<AgentConfig> {
 
   const { merged, nameOf } = merge(layers, settings)
   const parsed = schema.parse(merged)
+  const conflicts = conflictLines(parsed, nameOf)
+  if (conflicts.length > 0) throw new ConfigurationError(conflicts)
   const secrets = await readSecrets(parsed, nameOf)
   const warnings = doubtfulVariables(sources.environment, settings).map(
     (name) => `${name} is not a setting of Shoal and was ignored`,
@@ -117,19 +113,27 @@ async function readSecrets(
   }
 
   const clusterSecret = await read(settings.cluster.secretFile, nameOf('cluster.secretFile'))
-  const upstreams: UpstreamConfig[] = []
-  for (const [host, { url, username, passwordFile }] of Object.entries(settings.upstreams.registries)) {
-    const registry = parseRegistryHost(host)
-    if (upstreams.some((earlier) => earlier.registry === registry)) {
-      problems.push(`${nameOf('upstreams.registries')}: ${registry} is named twice, expected one URL for it`)
-    }
-    const name = `${nameOf('upstreams.registries')}.${host}.passwordFile`
-    const password = await read(passwordFile, name)
-    if (username === undefined || password === undefined) upstreams.push({ registry, url })
-    else upstreams.push({ registry, url, username, password })
-  }
+  const section = nameOf('upstreams.registries')
+  const { upstreams, problems: unread } = await readUpstreams(settings.upstreams.registries, section)
+  problems.push(...unread)
   if (problems.length > 0) throw new ConfigurationError(problems)
   return { upstreams, clusterSecret }
+}
+
+/** Settings that are each right and don't go together. */
+function conflictLines({ registry, credentials }: Settings, nameOf: (path: string) => string): string[] {
+  const lines: string[] = []
+  const host = splitHostPort(registry.listen)?.host ?? ''
+  if (!registry.exposed && !isLoopback(host)) {
+    lines.push(
+      `${nameOf('registry.listen')}: got ${show(registry.listen)}, expected a loopback address, unless ${nameOf('registry.exposed')} is set`,
+    )
+  }
+  if ((credentials.providerConfig === undefined) !== (credentials.providerBinDir === undefined)) {
+    const names = [nameOf('credentials.providerConfig'), nameOf('credentials.providerBinDir')]
+    lines.push(`${names.join(' and ')}: expected both, or neither`)
+  }
+  return lines
 }
 
 function unknownArgumentLines(unknown: readonly string[], settings: readonly Setting[]): string[] {

@@ -1,13 +1,8 @@
 import * as z from 'zod'
-import {
-  isBootstrap,
-  isHostPort,
-  isListenAddress,
-  isPeerAddress,
-  isRegistryHost,
-  isRegistryUrl,
-} from './addresses.ts'
+import { isBootstrap, isHostPort, isListenAddress, isPeerAddress, isRegistryHost } from './addresses.ts'
 import { parseSpaceAmount } from './byte-size.ts'
+import { listOf, section, text } from './schema-parts.ts'
+import { upstreamSchema } from './upstream-schema.ts'
 
 /** How one setting is spelled outside the configuration file. */
 export interface SettingNotes {
@@ -23,36 +18,18 @@ export interface SettingNotes {
 /** The notes of every setting in {@link settingsSchema}, by its schema. */
 export const settingNotes = z.registry<SettingNotes>()
 
+export const pushModes = ['refused', 'passthrough'] as const
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
 const hostPortText = 'host:port with a port from 0 to 65535, such as 127.0.0.1:5005'
 const spaceText = 'a size such as 50GiB, or a share of the file system such as 50%'
 const isSpaceAmount = (value: string) => parseSpaceAmount(value) !== undefined
-const urlText = 'an http:// or https:// URL without credentials, query or fragment'
-
-/** A text that a predicate accepts. The error message is what was expected: a problem line quotes it. */
-const text = (expected: string, accepts: (value: string) => boolean = (value) => value !== '') =>
-  z.string({ error: expected }).refine(accepts, { error: expected })
-
-const listOf = (element: z.ZodType<string>, expected: string) =>
-  z.array(element, { error: `a list of ${expected}` })
-
-const section = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
-  z.strictObject(shape, { error: (issue) => (issue.code === 'invalid_type' ? 'a mapping' : undefined) })
 
 const listenAddress = '/ip4/<address>/tcp/<port> or /ip6/…'
 const peerAddress =
   '/ip4/<address>/tcp/<port>, /ip6/… or /dns4/<name>/tcp/<port>, optionally with /p2p/<peer id>'
 
 const bootstrap = `${peerAddress}; srv:<DNS name>, file:<path> or mdns`
-
-const upstreamSchema = section({
-  url: text(urlText, isRegistryUrl),
-  username: text('a user name').optional(),
-  passwordFile: text('the path of a file').optional(),
-}).refine((upstream) => (upstream.username === undefined) === (upstream.passwordFile === undefined), {
-  error: 'username and passwordFile together, or neither',
-})
 
 /**
  * The one description of what can be configured. Sections are sections of the YAML file; flags, environment
@@ -69,6 +46,16 @@ export const settingsSchema = (defaults: { dataDir: string }) =>
         argument: '<host:port>',
         description: 'where container runtimes reach the registry shim',
       }),
+      exposed: z.boolean({ error: 'true or false' }).default(false).register(settingNotes, {
+        description: 'let the shim listen beyond loopback, where others can pull through it',
+      }),
+      push: z
+        .enum(pushModes, { error: `one of ${pushModes.join(', ')}` })
+        .default('refused')
+        .register(settingNotes, {
+          argument: '<mode>',
+          description: 'passthrough lets clients push through the shim, which keeps the blobs for the swarm',
+        }),
     }).prefault({}),
     swarm: section({
       listen: listOf(text(listenAddress, isListenAddress), listenAddress)
@@ -84,6 +71,13 @@ export const settingsSchema = (defaults: { dataDir: string }) =>
         list: true,
         description: 'address told to peers instead of those listened on',
       }),
+      zone: text('a name of at most 128 characters without white space', (value) => /^\S{1,128}$/.test(value))
+        .optional()
+        .register(settingNotes, {
+          flag: 'zone',
+          argument: '<name>',
+          description: 'where this node is, e.g. eu-west-1a: between zones each chunk crosses about once',
+        }),
       bootstrap: listOf(text(bootstrap, isBootstrap), bootstrap).default([]).register(settingNotes, {
         flag: 'bootstrap',
         argument: '<place>',
@@ -134,6 +128,25 @@ export const settingsSchema = (defaults: { dataDir: string }) =>
         }),
       only: z.boolean({ error: 'true or false' }).default(false).register(settingNotes, {
         description: 'serve no other registries than the upstreams named',
+      }),
+    }).prefault({}),
+    credentials: section({
+      files: listOf(text('the path of a file or directory'), 'paths of files or directories')
+        .default([])
+        .register(settingNotes, {
+          flag: 'credentials-file',
+          argument: '<path>',
+          list: true,
+          description:
+            'credentials of registries: a config.json of Docker, an auth.json of Podman, a mounted pull secret',
+        }),
+      providerConfig: text('the path of a file').optional().register(settingNotes, {
+        argument: '<file>',
+        description: "kubelet's --image-credential-provider-config: plugins that give credentials",
+      }),
+      providerBinDir: text('the path of a directory').optional().register(settingNotes, {
+        argument: '<dir>',
+        description: "kubelet's --image-credential-provider-bin-dir",
       }),
     }).prefault({}),
     log: section({

@@ -50,6 +50,8 @@ function kebab(camel: string): string {
 export function keysAt(schema: z.core.$ZodType, path: readonly string[]): string[] {
   if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault) return keysAt(schema.unwrap(), path)
   const [first, ...rest] = path
+  if (schema instanceof z.ZodOptional) return keysAt(schema.unwrap(), path)
+  if (schema instanceof z.ZodArray) return keysAt(schema.element, path.slice(1))
   if (schema instanceof z.ZodRecord) return first === undefined ? [] : keysAt(schema.valueType, rest)
   if (!(schema instanceof z.ZodObject)) return []
   if (first === undefined) return Object.keys(schema.shape)

@@ -15,3 +15,5 @@ export const maxMembers = 10_000
 
 /** Addresses that are kept of one member. */
 export const maxAddresses = 16
+/** Of a zone's name; what is longer is cut. */
+export const maxZoneCharacters = 128

@@ -2,6 +2,8 @@ import { type ChunkRun, type ChunkSet, type Digest, InvalidInputError } from '@s
 import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
 import { CoordinationReply, CoordinationRequest, type Join } from '../wire/coordination.ts'
+import type { FarShare } from '../zones.ts'
+import { zoneField } from '../zones.ts'
 import type { Coordinator } from './coordinator.ts'
 import { CoordinatorChoice } from './coordinator-choice.ts'
 import { maxNewsIntervalMs, minNewsIntervalMs } from './news-interval.ts'
@@ -15,6 +17,8 @@ export interface CoordinatorLinkEvents {
   onConnected(connected: boolean): void
   /** `complete`: the coordinator says that they have all of it. */
   onNeighbours(peers: readonly string[], complete: boolean): void
+  /** What this node is to bring in from other zones. */
+  onFarShare(share: FarShare): void
   onLeased(runs: readonly ChunkRun[]): void
   onRevoked(runs: readonly ChunkRun[]): void
   onVouched(hashes: readonly VouchedHash[]): void
@@ -199,7 +203,10 @@ export class CoordinatorLink {
   #joinMessage(addresses: string[]): Join {
     this.#unsent = emptyRequest()
     const chunks = this.#held().encode()
-    return { digest: this.#digest, chunks, size: BigInt(this.#size), leased: this.#leased(), addresses }
+    return {
+      ...{ digest: this.#digest, chunks, size: BigInt(this.#size), leased: this.#leased(), addresses },
+      ...zoneField(this.#host.zone),
+    }
   }
 
   #connected(peer: string, send: (request: CoordinationRequest) => Promise<void>): void {
@@ -218,6 +225,7 @@ export class CoordinatorLink {
   }
 
   #receive(reply: CoordinationReply): void {
+    if (reply.farShare !== undefined) this.#events.onFarShare(checkedShare(reply.farShare))
     if (reply.neighbours.length > 0) void this.#introduce(reply.neighbours)
     if (reply.vouched.length > 0) this.#events.onVouched(decodeVouched(reply.vouched))
     if (reply.revoke.length > 0) this.#events.onRevoked(reply.revoke.map(checkedRun))
@@ -275,6 +283,11 @@ function checkedRun({ start, end }: ChunkRun): ChunkRun {
   if (end <= start || end - start > 2 ** 20)
     throw new InvalidInputError('PROTOCOL', `a lease of chunks ${start} to ${end}`)
   return { start, end }
+}
+
+function checkedShare({ rank, of }: FarShare): FarShare {
+  if (rank >= of) throw new InvalidInputError('PROTOCOL', `part ${rank} of ${of} of the chunks`)
+  return { rank, of }
 }
 
 function emptyRequest(): CoordinationRequest {

@@ -18,6 +18,7 @@ import {
   maxMembers,
   maxStreamsPerPeer,
   maxVouchedPerMessage,
+  maxZoneCharacters,
 } from './coordination-protocol.ts'
 import type { LeaseCommand, LeaseEvent } from './lease-events.ts'
 import { LeaseTable } from './lease-table.ts'
@@ -115,7 +116,7 @@ export class Coordinator {
     const step = (event: LeaseEvent) => this.#step(swarm, event)
     send(reply({ newsIntervalMs: newsIntervalMs(swarm.members.size) }))
     this.#tellVouched(swarm.vouched.slice(0, swarm.toldVouched), [entry])
-    step({ type: 'join', member, held, leased: join.leased })
+    step({ type: 'join', member, held, leased: join.leased, zone: join.zone?.slice(0, maxZoneCharacters) })
     return {
       receive: (request) => {
         for (const { index, hash } of request.landed) {
@@ -260,6 +261,7 @@ export class Coordinator {
               addresses: swarm.members.get(peer)?.addresses ?? [],
               complete: command.complete.includes(peer),
             })),
+            farShare: command.farShare,
           }),
         )
         break

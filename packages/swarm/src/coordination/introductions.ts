@@ -1,5 +1,7 @@
-import { MemberPool, shuffle } from './member-pool.ts'
+import type { FarShare } from '../zones.ts'
+import { type MemberPool, shuffle } from './member-pool.ts'
 import type { SwarmMember } from './swarm-member.ts'
+import { type Acquaintance, ZoneRoster } from './zone-roster.ts'
 
 /** Each member knows so many others, and they it; with 20 or more a swarm comes within a tenth of its bound (Shoal's model). */
 const acquaintances = 24
@@ -20,6 +22,8 @@ export interface Introduction {
   readonly peers: string[]
   /** Those of them that have all of it. */
   readonly complete: string[]
+  /** What the member is to bring in from peers in other zones. */
+  readonly farShare?: FarShare | undefined
 }
 
 /**
@@ -31,8 +35,7 @@ export class Introductions {
   readonly #isSmall: boolean
   readonly #random: () => number
   readonly #members = new Map<string, SwarmMember>()
-  readonly #everyone = new MemberPool()
-  readonly #complete = new MemberPool()
+  readonly #roster: ZoneRoster
   readonly #providers = new Set<string>()
   /** Members that came before the swarm began. */
   readonly #gathered: SwarmMember[] = []
@@ -41,6 +44,7 @@ export class Introductions {
   constructor(init: { readonly chunkCount: number; readonly random: () => number }) {
     this.#isSmall = init.chunkCount <= 1
     this.#random = init.random
+    this.#roster = new ZoneRoster(init.random)
   }
 
   join(newcomer: SwarmMember): Introduction[] {
@@ -49,9 +53,9 @@ export class Introductions {
     else if (this.#hasBegun) introductions = this.#toSwarm(newcomer)
     else this.#gathered.push(newcomer)
     this.#members.set(newcomer.name, newcomer)
-    this.#everyone.add(newcomer)
-    if (newcomer.held.isComplete) this.#complete.add(newcomer)
-    return introductions
+    this.#roster.add(newcomer)
+    if (!this.#hasBegun || this.#isSmall) return introductions
+    return [...introductions, ...this.#acquaint(this.#roster.bridge(newcomer))]
   }
 
   /** Those who will come at the same time have come: they are told of each other. */
@@ -65,17 +69,11 @@ export class Introductions {
       known.get(one)?.add(other)
       known.get(other)?.add(one)
     }
-    if (members.length <= acquaintances + 1) {
-      for (const one of members) for (const other of members) meet(one, other)
-    } else {
-      for (let circle = 0; circle < acquaintances / 2; circle++) {
-        shuffle(members, this.#random)
-        for (const [place, member] of members.entries())
-          meet(member, members[(place + 1) % members.length] as SwarmMember)
-      }
-    }
+    const zones = [...Map.groupBy(members, ({ zone }) => zone).values()]
+    for (const neighbours of zones) this.#mingle(neighbours, meet)
+    if (!this.#isSmall) for (const [one, other] of this.#roster.bridge()) meet(one, other)
     const providers = [...this.#providers].slice(0, completeAimedAt)
-    return members.flatMap((member) => {
+    return zones.flat().flatMap((member) => {
       const peers = [...(known.get(member) ?? [])].map(({ name }) => name)
       const chosen = new Set([...providers, ...shuffle(peers, this.#random)])
       chosen.delete(member.name)
@@ -83,15 +81,29 @@ export class Introductions {
     })
   }
 
-  leave(member: SwarmMember): void {
+  /** A random graph in which all know equally many. */
+  #mingle(members: SwarmMember[], meet: (one: SwarmMember, other: SwarmMember) => void): void {
+    if (members.length <= acquaintances + 1) {
+      for (const one of members) for (const other of members) meet(one, other)
+      return
+    }
+    for (let circle = 0; circle < acquaintances / 2; circle++) {
+      shuffle(members, this.#random)
+      for (const [place, member] of members.entries())
+        meet(member, members[(place + 1) % members.length] as SwarmMember)
+    }
+  }
+
+  /** Where it kept zones together, another does. */
+  leave(member: SwarmMember): Introduction[] {
     this.#members.delete(member.name)
-    this.#everyone.delete(member)
-    this.#complete.delete(member)
+    this.#roster.delete(member)
+    return this.#hasBegun && !this.#isSmall ? this.#acquaint(this.#roster.bridge()) : []
   }
 
   /** A member has all of it now. Of a small blob, those who wait longest are told. */
   completed(holder: SwarmMember): Introduction[] {
-    this.#complete.add(holder)
+    this.#roster.zoneOf(holder).complete.add(holder)
     if (!this.#isSmall) return []
     const waiting: SwarmMember[] = []
     for (const member of this.#members.values()) {
@@ -113,16 +125,21 @@ export class Introductions {
   }
 
   #toHolders(newcomer: SwarmMember): Introduction[] {
-    const holders = leastKnown(this.#complete, smallBlobIntroductions, this.#random)
-    const peers = [...holders, ...this.#providers].filter((peer) => peer !== newcomer.name)
+    const near = this.#roster.zoneOf(newcomer).complete
+    const holders = leastKnown(near, smallBlobIntroductions, this.#random)
+    const far = holders.length > 0 ? [] : this.#roster.completeElsewhere(newcomer, smallBlobIntroductions)
+    const peers = [...holders, ...far.map(({ name }) => name), ...this.#providers].filter(
+      (peer) => peer !== newcomer.name,
+    )
     const chosen = peers.slice(0, smallBlobIntroductions)
     return chosen.length > 0 ? [this.#introduce(newcomer, chosen)] : []
   }
 
   /** A late comer and some others, to each other; and complete ones to the late comer. */
   #toSwarm(newcomer: SwarmMember): Introduction[] {
-    const complete = [...leastKnown(this.#complete, completeAimedAt, this.#random), ...this.#providers]
-    const others = leastKnown(this.#everyone, acquaintances, this.#random)
+    const zone = this.#roster.zoneOf(newcomer)
+    const complete = [...leastKnown(zone.complete, completeAimedAt, this.#random), ...this.#providers]
+    const others = leastKnown(zone.everyone, acquaintances, this.#random)
     const chosen = new Set([...complete.slice(0, completeAimedAt), ...others])
     chosen.delete(newcomer.name)
     if (chosen.size === 0) return []
@@ -136,6 +153,17 @@ export class Introductions {
     return introductions
   }
 
+  #acquaint(acquaintances: readonly Acquaintance[]): Introduction[] {
+    const introductions: Introduction[] = []
+    for (const pair of acquaintances) {
+      for (const [one, other] of [pair, pair.toReversed()] as [SwarmMember, SwarmMember][]) {
+        if (one.held.isComplete || one.introduced.has(other.name)) continue
+        introductions.push(this.#introduce(one, [other.name]))
+      }
+    }
+    return introductions
+  }
+
   #introduce(member: SwarmMember, peers: string[]): Introduction {
     const complete: string[] = []
     for (const peer of peers) {
@@ -145,7 +173,9 @@ export class Introductions {
       other.knownTo++
       if (other.held.isComplete) complete.push(peer)
     }
-    return { type: 'neighbours', member: member.name, peers, complete }
+    const introduction: Introduction = { type: 'neighbours', member: member.name, peers, complete }
+    const farShare = this.#roster.shareOf(member)
+    return farShare === undefined ? introduction : { ...introduction, farShare }
   }
 }
 

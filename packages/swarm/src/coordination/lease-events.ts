@@ -8,6 +8,7 @@ export type LeaseEvent =
       readonly type: 'join'
       readonly member: string
       readonly held: ChunkSet
+      readonly zone?: string | undefined
       readonly leased?: readonly ChunkRun[]
     }
   | { readonly type: 'landed'; readonly member: string; readonly index: number }

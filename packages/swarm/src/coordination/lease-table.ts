@@ -9,10 +9,15 @@ import type { SwarmMember } from './swarm-member.ts'
 /** A run is one HTTP range request: long enough to hide a round trip, short enough to share. */
 const maxRunChunks = 8
 /**
- * Runs shrink with what is left to give, so that in the end nobody has much to do that others could. (Guided
- * self-scheduling: Polychronopoulos and Kuck, 1987.)
+ * Runs shrink with what is left to give, so that in the end nobody has much to do that others could, if there are
+ * others. (Guided self-scheduling: Polychronopoulos and Kuck, 1987.)
  */
 const runsPerFetcher = 2
+/**
+ * In a swarm of so many at the most each member has a run ahead. Simulated, the last node of 2 comes at 1.06 x the bound
+ * instead of 1.49, of 4 at 1.06 instead of 1.16, of 6 at 1.07 instead of 1.08; of 8 it would come later than without.
+ */
+const membersAhead = 6
 /** With so many chunks left of its run, a fetcher no longer counts: the next one's request travels meanwhile. */
 const nearlyDoneChunks = 1
 /**
@@ -90,16 +95,17 @@ export class LeaseTable {
       case 'claim':
         return this.#claim(member, now)
       case 'leave':
-        this.#leave(member)
-        return this.#grant(now)
+        return [...this.#leave(member), ...this.#grant(now)]
     }
   }
 
-  #join({ member: name, held, leased = [] }: LeaseEvent & { type: 'join' }, now: number): LeaseCommand[] {
+  #join(event: LeaseEvent & { type: 'join' }, now: number): LeaseCommand[] {
+    const { member: name, held, zone = '', leased = [] } = event
     const former = this.#members.get(name)
-    if (former !== undefined) this.#leave(former)
+    const commands = former === undefined ? [] : this.#leave(former)
     const member: SwarmMember = {
       name,
+      zone,
       held,
       leased: new Set(),
       introduced: new Set(),
@@ -117,7 +123,7 @@ export class LeaseTable {
         if (this.#free.has(index)) this.#lease(member, index)
       }
     }
-    return this.#introductions.join(member)
+    return [...commands, ...this.#introductions.join(member)]
   }
 
   #landed(member: SwarmMember, index: number, now: number): LeaseCommand[] {
@@ -157,6 +163,24 @@ export class LeaseTable {
       const granted = run === undefined ? this.#split(member, now) : [this.#leaseRun(member, run, now)]
       if (granted.length === 0) break
       commands.push(...granted)
+    }
+    if (this.#waiting.size === 0) commands.push(...this.#grantAhead(now))
+    return commands
+  }
+
+  /**
+   * In a small swarm whoever fetches gets the next run while the last is on its way: upstream's pipe would be empty until
+   * the news that it has landed have come here and a lease has gone back. In a larger one the others fill that gap, and
+   * chunks that are on their way twice as long come late to everybody.
+   */
+  #grantAhead(now: number): LeaseCommand[] {
+    if (this.#members.size > membersAhead) return []
+    const commands: LeaseCommand[] = []
+    for (const member of this.#fetchers) {
+      const length = this.#runLength()
+      if (!member.isWilling || member.leased.size > length) continue
+      const run = this.#free.firstRun(length)
+      if (run !== undefined) commands.push(this.#leaseRun(member, run, now))
     }
     return commands
   }
@@ -230,6 +254,7 @@ export class LeaseTable {
 
   #runLength(): number {
     if (this.#wholeOnly) return this.#count
+    if (this.#members.size === 1) return maxRunChunks
     const fetchers = Math.max(1, Math.min(this.#members.size, this.#pace.fetchers))
     const fair = Math.ceil(this.#free.size / (runsPerFetcher * fetchers))
     return Math.max(1, Math.min(maxRunChunks, fair))
@@ -255,13 +280,13 @@ export class LeaseTable {
     return commands
   }
 
-  #leave(member: SwarmMember): void {
+  #leave(member: SwarmMember): LeaseCommand[] {
     member.isWilling = false
     this.#release(member, [...member.leased])
     this.#waiting.delete(member)
-    this.#introductions.leave(member)
     this.#members.delete(member.name)
     for (const index of member.held) this.#free.countHolder(index, -1)
+    return this.#introductions.leave(member)
   }
 
   #revokeStalled(now: number): LeaseCommand[] {

@@ -3,6 +3,8 @@ import type { ChunkSet } from '@shoal/content'
 /** A downloader of one blob, as the blob's coordinator knows it. */
 export interface SwarmMember {
   readonly name: string
+  /** Where it is, so that who is near can be told from who is far; empty if it does not say. */
+  readonly zone: string
   readonly held: ChunkSet
   /** Chunks that it fetches, or will fetch, from upstream. */
   readonly leased: Set<number>

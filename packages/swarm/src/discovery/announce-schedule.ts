@@ -13,6 +13,9 @@ export interface AnnouncePace {
  */
 export const defaultPace: AnnouncePace = { perSecond: 10, burst: 10, repeatMs: 10 * 3_600_000 }
 
+/** With fewer keepers, where there are as many peers, the next two that leave may take the record with them. */
+const enoughKeepers = 3
+
 interface Announcement {
   state: 'fresh' | 'due' | 'running' | 'made'
   /** It became due again while it was being made. */
@@ -21,8 +24,8 @@ interface Announcement {
   keepers: readonly string[]
   /** How many kept it when it was made. */
   told: number
-  /** Peers that were known then. */
-  knownPeers: number
+  /** Peers that the cluster had then. */
+  peers: number
   repeatAtMs: number
 }
 
@@ -61,7 +64,7 @@ export class AnnounceSchedule {
       isOvertaken: false,
       keepers: [],
       told: 0,
-      knownPeers: 0,
+      peers: 0,
       repeatAtMs: 0,
     })
     this.#stack.push(key)
@@ -98,13 +101,13 @@ export class AnnounceSchedule {
   }
 
   /** The announcement that was taken was made, and these keep it; none when nobody could be told. */
-  made(key: string, keepers: readonly string[], knownPeers: number, nowMs: number): void {
+  made(key: string, keepers: readonly string[], peers: number, nowMs: number): void {
     const announcement = this.#announcements.get(key)
     if (announcement === undefined) return
     announcement.state = 'made'
     announcement.keepers = keepers
     announcement.told = keepers.length
-    announcement.knownPeers = knownPeers
+    announcement.peers = peers
     announcement.repeatAtMs = nowMs + this.#pace.repeatMs * (1 + this.#random() / 2)
     // Somebody came after the search for those to tell had begun.
     if (announcement.isOvertaken && keepers.length === 0) this.#repeat(key, announcement)
@@ -119,12 +122,13 @@ export class AnnounceSchedule {
     }
   }
 
-  /** Finds what is to be repeated, now that `knownPeers` are known. */
-  review(knownPeers: number, nowMs: number): void {
-    if (knownPeers === 0) return
+  /** Finds what is to be repeated, now that the cluster has so many `peers`. */
+  review(peers: number, nowMs: number): void {
+    if (peers === 0) return
     for (const [key, announcement] of this.#announcements) {
-      const { told, knownPeers: knownThen, repeatAtMs } = announcement
-      if (told === 0 || knownPeers >= 2 * knownThen || nowMs >= repeatAtMs) this.#repeat(key, announcement)
+      const { told, peers: peersThen, repeatAtMs } = announcement
+      const isWeak = told < Math.max(1, Math.min(enoughKeepers, peersThen))
+      if (isWeak || peers >= 2 * peersThen || nowMs >= repeatAtMs) this.#repeat(key, announcement)
     }
   }
 

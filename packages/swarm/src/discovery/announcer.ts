@@ -1,5 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import type { HostLogger } from '../host/host-logger.ts'
+import { AnnounceLanes } from './announce-lanes.ts'
 import type { AnnouncePace } from './announce-schedule.ts'
 import { AnnounceSchedule, defaultPace } from './announce-schedule.ts'
 import { type AskClosestComponents, askClosest } from './ask-closest.ts'
@@ -7,13 +8,14 @@ import type { KadClient } from './kad-client.ts'
 import type { ProviderRecords } from './provider-records.ts'
 import type { Withdrawals } from './withdrawals.ts'
 
-/** Each waits for the slowest of six peers; one that hangs must not hold up all. */
-const concurrency = 4
-/** Two rounds of peers that do not answer. What does not get through is repeated. */
-const announceTimeoutMs = 5_000
+/** What reaches nobody in this time is repeated. */
+const announceTimeoutMs = 30_000
 
-/** Nobody waits for an announcement: a busy peer is given time, rather than told another. */
-const lateAfterMs = 1_000
+/**
+ * Nobody waits for an announcement: a busy peer is given time, rather than told another. One at a time, since all nodes of
+ * a cluster may announce at once.
+ */
+const telling = { parallel: 1, lateAfterMs: 1_000, askTimeoutMs: 10_000 }
 
 export interface AnnouncerComponents extends AskClosestComponents {
   readonly client: KadClient
@@ -21,6 +23,8 @@ export interface AnnouncerComponents extends AskClosestComponents {
   readonly withdrawals: Withdrawals
   /** Where we can be reached, without `/p2p/<id>`. */
   readonly addresses: () => string[]
+  /** About how many peers there are, of which the table holds some. */
+  readonly clusterSize: () => number
   readonly logger: HostLogger
 }
 
@@ -28,9 +32,9 @@ export interface AnnouncerComponents extends AskClosestComponents {
 export class Announcer {
   readonly #components: AnnouncerComponents
   readonly #schedule: AnnounceSchedule
+  readonly #lanes = new AnnounceLanes()
   readonly #cids = new Map<string, CID>()
   readonly #stopping = new AbortController()
-  #running = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(components: AnnouncerComponents, pace: AnnouncePace = defaultPace) {
@@ -55,9 +59,9 @@ export class Announcer {
     await records.remove(cid.multihash.bytes, self)
   }
 
-  /** Makes those again that reached nobody, are old, or were made when fewer than half of today's peers were known. */
+  /** Makes those again that reached too few, are old, or were made when the cluster had half of today's peers. */
   repeat(): void {
-    this.#schedule.review(this.#components.table.size, performance.now())
+    this.#schedule.review(this.#components.clusterSize(), performance.now())
     this.#fillAfter(0)
   }
 
@@ -79,55 +83,55 @@ export class Announcer {
   }
 
   #fill(): void {
-    while (this.#running < concurrency) {
+    while (this.#lanes.isFree) {
       const key = this.#schedule.take(performance.now())
       if (key === undefined) break
       void this.#run(key)
     }
-    if (this.#running >= concurrency) return
+    if (!this.#lanes.isFree) return
     const waitMs = this.#schedule.waitMs(performance.now())
     if (waitMs !== undefined) this.#fillAfter(Math.ceil(waitMs))
   }
 
   async #run(key: string): Promise<void> {
-    this.#running++
-    const { table, logger } = this.#components
-    const knownPeers = table.size
-    let keepers: readonly string[] = []
+    const { clusterSize, logger } = this.#components
+    const peers = clusterSize()
+    const startMs = performance.now()
+    const keepers: string[] = []
+    this.#lanes.begin()
     try {
       const cid = this.#cids.get(key)
-      if (cid !== undefined) keepers = await this.#tell(key, cid)
+      if (cid !== undefined) await this.#tell(key, cid, keepers)
     } catch (error) {
-      logger.debug({ cid: key, error }, 'announcement ended early')
+      logger.debug({ cid: key, told: keepers.length, error }, 'announcement ended early')
     }
-    this.#schedule.made(key, keepers, knownPeers, performance.now())
+    const nowMs = performance.now()
+    this.#lanes.end(nowMs - startMs)
+    this.#schedule.made(key, keepers, peers, nowMs)
     logger.debug({ cid: key, told: keepers.length }, 'announced')
-    this.#running--
     this.#fillAfter(0)
   }
 
-  /** Returns who keeps the record. */
-  async #tell(key: string, cid: CID): Promise<readonly string[]> {
+  /** Adds to `keepers` who keeps the record, as they say so: those who did before the deadline keep it. */
+  async #tell(key: string, cid: CID, keepers: string[]): Promise<void> {
     const { client, records, withdrawals, self, addresses } = this.#components
     await withdrawals.cancel(key)
     await records.add(cid, self)
     const us = { peer: self, addresses: addresses() }
-    const told: string[] = []
     const query = askClosest(this.#components, {
+      ...telling,
       key: cid.multihash.bytes,
-      lateAfterMs,
       ask: (peer, signal) => client.addProvider(peer, cid.multihash.bytes, us, { signal }),
       signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(announceTimeoutMs)]),
     })
     try {
-      for await (const { peer } of query) told.push(peer)
+      for await (const { peer } of query) keepers.push(peer)
     } finally {
       // A withdrawal may have come meanwhile, when it was not known yet who keeps the record.
       if (!this.#schedule.has(key)) {
-        withdrawals.tell(told, key, cid.multihash.bytes)
+        withdrawals.tell(keepers, key, cid.multihash.bytes)
         await records.remove(cid.multihash.bytes, self)
       }
     }
-    return told
   }
 }

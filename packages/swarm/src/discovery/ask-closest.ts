@@ -1,6 +1,7 @@
 import type { PeerId } from '@libp2p/interface'
 import type { HostLogger } from '../host/host-logger.ts'
 import type { KadRoutingTable } from '../host/kad-routing-table.ts'
+import type { AnswerTimes } from './answer-times.ts'
 import { type Candidate, ClosestQuery } from './closest-query.ts'
 import type { KadAnswer, KadPeer } from './kad-client.ts'
 import { kadId, placeOf } from './kad-distance.ts'
@@ -8,11 +9,11 @@ import { kadId, placeOf } from './kad-distance.ts'
 /** Nodes that keep each record, and whose word it takes that nobody has a blob: three may be gone, or hang. */
 export const replication = 6
 /** Three answer almost as soon as one, and two of them may hang. */
-const parallel = 3
+const defaultParallel = 3
 /** A peer on a busy machine answers in 50 ms; after this the next one is asked as well. */
 const defaultLateAfterMs = 150
 /** A peer that has not answered by then does not, however busy it is. Nobody waits so long for one of several. */
-const askTimeoutMs = 3_000
+const defaultAskTimeoutMs = 3_000
 const quorum = 2
 /** In a cluster of any size a query converges after two or three rounds. */
 const maxAskedPerWidth = 4
@@ -23,6 +24,8 @@ export interface AskClosestComponents {
   readonly connectedPeers: () => string[]
   /** Keeps what somebody said of a peer's addresses. */
   readonly learn: (peer: string, addresses: readonly string[]) => Promise<void>
+  /** Shared by all queries of a node. */
+  readonly answerTimes: AnswerTimes
   readonly logger: HostLogger
 }
 
@@ -31,8 +34,15 @@ export interface AskClosestInit {
   readonly key: Uint8Array
   /** How many of the closest peers are to answer. @default 6 */
   readonly width?: number
-  /** How long a peer may take before the next one is asked as well, in milliseconds. @default 150 */
+  /**
+   * How long a peer may take before the next one is asked as well, in milliseconds, where the others are not slow
+   * either. @default 150
+   */
   readonly lateAfterMs?: number
+  /** Peers that are asked at the same time, but for the late. @default 3 */
+  readonly parallel?: number
+  /** How long a peer may take to answer at all, in milliseconds. @default 3000 */
+  readonly askTimeoutMs?: number
   readonly ask: (peer: string, signal: AbortSignal) => Promise<KadAnswer>
   readonly signal: AbortSignal
 }
@@ -75,6 +85,7 @@ class Asking {
   readonly #query: ClosestQuery
   readonly #told = new Map<string, readonly string[]>()
   readonly #answers: PeerAnswer[] = []
+  #late = 0
   #changed = Promise.withResolvers<void>()
 
   constructor(components: AskClosestComponents, init: AskClosestInit, width: number) {
@@ -82,6 +93,7 @@ class Asking {
     this.#init = init
     const target = kadId(init.key)
     const maxAsked = width * maxAskedPerWidth
+    const parallel = init.parallel ?? defaultParallel
     this.#query = new ClosestQuery({ target, width, parallel, quorum, maxAsked })
     const { table, connectedPeers } = components
     this.#query.learn(table.closestPeers(target, { count: 2 * width }).map(candidate))
@@ -112,24 +124,43 @@ class Asking {
   }
 
   async #ask(peer: string): Promise<void> {
-    const late = setTimeout(() => {
-      this.#query.late(peer)
-      this.#wake()
-    }, this.#init.lateAfterMs ?? defaultLateAfterMs)
+    const { answerTimes, logger } = this.#components
+    const patience = this.#passOverWhenLate(peer)
     try {
-      const signal = AbortSignal.any([this.#init.signal, AbortSignal.timeout(askTimeoutMs)])
+      const deadline = AbortSignal.timeout(this.#init.askTimeoutMs ?? defaultAskTimeoutMs)
+      const signal = AbortSignal.any([this.#init.signal, deadline])
       await this.#introduce(peer)
+      const startMs = performance.now()
       const answer = await this.#init.ask(peer, signal)
+      answerTimes.answered(performance.now() - startMs)
       this.#query.answered(peer, this.#namedIn(answer.closer))
       this.#answers.push({ peer, ...answer })
     } catch (error) {
       this.#query.failed(peer)
-      if (!this.#init.signal.aborted)
-        this.#components.logger.debug({ peer, error }, 'peer did not answer a query')
+      if (!this.#init.signal.aborted) logger.debug({ peer, error }, 'peer did not answer a query')
     } finally {
-      clearTimeout(late)
+      patience.end()
       this.#wake()
     }
+  }
+
+  /** What is learned meanwhile of the others' answers counts; and each round of late ones doubles the time of the next. */
+  #passOverWhenLate(peer: string): { end: () => void } {
+    const { lateAfterMs = defaultLateAfterMs, parallel = defaultParallel } = this.#init
+    const leastMs = lateAfterMs * 2 ** Math.floor(this.#late / parallel)
+    const startMs = performance.now()
+    const check = (): void => {
+      const restMs = startMs + this.#components.answerTimes.lateAfterMs(leastMs) - performance.now()
+      if (restMs > 0) {
+        timer = setTimeout(check, restMs)
+        return
+      }
+      this.#late++
+      this.#query.late(peer)
+      this.#wake()
+    }
+    let timer = setTimeout(check, leastMs)
+    return { end: () => clearTimeout(timer) }
   }
 
   #namedIn(closer: readonly KadPeer[]): Candidate[] {

@@ -5,8 +5,9 @@
 const graceMs = 2 * 60_000
 
 /**
- * Peers whose last connection has closed. All nodes of a cluster are connected, so who was and is not any more has
- * stopped, died or hangs: it is named to nobody, and needs no farewell.
+ * Peers whose last connection has closed. No node closes one that works, and who keeps a record was connected with the
+ * provider when it was told. So who was connected and is not any more has stopped, died or hangs: it is named to nobody,
+ * and needs no farewell.
  */
 export class DepartedPeers {
   readonly #now: () => number

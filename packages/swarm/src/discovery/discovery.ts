@@ -33,7 +33,7 @@ export interface FindOptions extends AbortOptions {
 
 /** Who has what. Answers are claims: the peer that is named may have gone, or have lost it since. */
 export interface Discovery {
-  /** Questions and announcements that this node has sent to others so far. */
+  /** Messages about who has what that this node has sent to others so far. */
   readonly messagesSent: number
   /**
    * Announces that this node has `cid`, in the background, the newest first; repeated until {@link withdraw} or the end

@@ -42,7 +42,7 @@ export class KadClient {
     this.#open = open
   }
 
-  /** Messages sent so far. */
+  /** Messages about providers that were sent so far: questions and announcements, two each. */
   get messagesSent(): number {
     return this.#messagesSent
   }
@@ -58,6 +58,7 @@ export class KadClient {
 
   /** Who provides what a key stands for, and who is close to it. Throws as {@link findNode}. */
   getProviders(peer: string, key: Uint8Array, options: AbortOptions): Promise<KadAnswer> {
+    this.#messagesSent++
     return this.#request(peer, [encode(KadMessage.Type.GET_PROVIDERS, key)], options)
   }
 
@@ -66,6 +67,7 @@ export class KadClient {
    * it answers once the record is kept. Throws as {@link findNode}.
    */
   addProvider(peer: string, key: Uint8Array, provider: KadPeer, options: AbortOptions): Promise<KadAnswer> {
+    this.#messagesSent += 2
     const record = encode(KadMessage.Type.ADD_PROVIDER, key, [provider])
     return this.#request(peer, [record, encode(KadMessage.Type.FIND_NODE, key)], options)
   }
@@ -76,7 +78,6 @@ export class KadClient {
   }
 
   async #request(peer: string, messages: Uint8Array[], options: AbortOptions): Promise<KadAnswer> {
-    this.#messagesSent += messages.length
     return decodeAnswer(await this.#lineTo(peer).request(messages, options))
   }
 

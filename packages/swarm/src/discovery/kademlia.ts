@@ -4,13 +4,17 @@ import type { KadRoutingTable } from '../host/kad-routing-table.ts'
 import type { MessageStream } from '../host/message-stream.ts'
 import type { HandleOptions, OpenOptions, StreamHandler } from '../host/swarm-host.ts'
 import { Announcer } from './announcer.ts'
-import type { AskClosestComponents } from './ask-closest.ts'
+import { AnswerTimes } from './answer-times.ts'
+import { type AskClosestComponents, askClosest } from './ask-closest.ts'
 import { closestPeers } from './closest-peers.ts'
 import type { DepartedPeers } from './departed-peers.ts'
 import { KadDiscovery } from './discovery.ts'
-import { KadClient } from './kad-client.ts'
+import { KadClient, type KadPeer } from './kad-client.ts'
 import type { ProviderRecords } from './provider-records.ts'
 import { maxWithdrawStreamsPerPeer, Withdrawals, withdrawProtocol } from './withdrawals.ts'
+
+/** Nobody waits for it, and nodes that start together are busy with each other: one question at a time, and patience. */
+const exploring = { parallel: 1, lateAfterMs: 1_000, askTimeoutMs: 15_000 }
 
 export interface KademliaComponents {
   readonly self: string
@@ -24,6 +28,8 @@ export interface KademliaComponents {
   readonly learn: (peer: string, addresses: readonly string[]) => Promise<void>
   /** Where we can be reached, without `/p2p/<id>`. */
   readonly addresses: () => string[]
+  /** About how many peers there are. */
+  readonly clusterSize: () => number
   /** Resolves when the first attempt to join the cluster is over. */
   readonly joined: Promise<void>
 }
@@ -43,12 +49,12 @@ export class Kademlia {
   constructor(components: KademliaComponents) {
     const { self, table, records, departed, logger, open, connectedPeers, learn } = components
     this.#components = components
-    this.#asking = { self, table, connectedPeers, learn, logger }
+    this.#asking = { self, table, connectedPeers, learn, logger, answerTimes: new AnswerTimes() }
     this.#client = new KadClient(open)
     this.#withdrawals = new Withdrawals({ open, records, logger })
     const shared = { ...this.#asking, client: this.#client, records }
-    const { addresses, joined } = components
-    this.#announcer = new Announcer({ ...shared, withdrawals: this.#withdrawals, addresses })
+    const { addresses, clusterSize, joined } = components
+    this.#announcer = new Announcer({ ...shared, withdrawals: this.#withdrawals, addresses, clusterSize })
     this.discovery = new KadDiscovery({ ...shared, departed, announcer: this.#announcer, joined })
   }
 
@@ -67,6 +73,17 @@ export class Kademlia {
 
   closestPeers(key: Uint8Array, count: number, options: AbortOptions): Promise<string[]> {
     return closestPeers({ ...this.#asking, client: this.#client }, key, { ...options, count })
+  }
+
+  /** Asks the peers closest to a key; all whom they name, and where those can be reached. */
+  async explore(key: Uint8Array, signal: AbortSignal): Promise<KadPeer[]> {
+    const named = new Map<string, KadPeer>()
+    const ask = (peer: string, signal: AbortSignal) => this.#client.findNode(peer, key, { signal })
+    const query = askClosest(this.#asking, { ...exploring, key, ask, signal })
+    for await (const { closer } of query) {
+      for (const each of closer) if (each.peer !== this.#components.self) named.set(each.peer, each)
+    }
+    return [...named.values()]
   }
 
   onPeerConnected(peer: string): void {

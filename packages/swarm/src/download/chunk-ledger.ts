@@ -1,4 +1,5 @@
 import { ChunkSet, type ReadonlyChunkSet } from '@shoal/content'
+import type { FarShare } from '../zones.ts'
 
 /** How a chunk stands with upstream. */
 export type UpstreamState = 'none' | 'leased' | 'fetching'
@@ -6,6 +7,8 @@ export type UpstreamState = 'none' | 'leased' | 'fetching'
 const none = 0
 const leased = 1
 const fetching = 2
+/** So many rounds of a quarter of a second a chunk is left to those who are to bring it in. */
+const roundsForOthers = 8
 const codeOf = { none, leased, fetching } as const
 
 /**
@@ -20,6 +23,15 @@ export class ChunkLedger {
   readonly #owed: Uint8Array
   readonly #upstream: Uint8Array
   readonly #isOrphan: Uint8Array
+  /** How many of the neighbours that have a chunk are far; undefined as long as nobody is. */
+  #far: Uint16Array | undefined
+  /** Of what is wanted, what only far neighbours have: as far as we are to bring it in, and what others are. */
+  readonly #wantedFar: ChunkSet
+  readonly #leftToOthers: ChunkSet
+  /** In which round a chunk was left to others. */
+  #leftAt: Uint32Array | undefined
+  #round = 0
+  #farShare: FarShare = { rank: 0, of: 1 }
   #orphans = 0
   #pending = 0
   #wantedRevision = 0
@@ -33,6 +45,8 @@ export class ChunkLedger {
     this.#owed = new Uint8Array(capacity)
     this.#upstream = new Uint8Array(capacity)
     this.#isOrphan = new Uint8Array(capacity)
+    this.#wantedFar = new ChunkSet(capacity)
+    this.#leftToOthers = new ChunkSet(capacity)
     for (let index = 0; index < capacity; index++) this.#update(index)
   }
 
@@ -43,6 +57,11 @@ export class ChunkLedger {
   /** Chunks that are missing, that no lively peer was asked for, and that do not come from upstream already. */
   get wanted(): ReadonlyChunkSet {
     return this.#wanted
+  }
+
+  /** Of these, what no near neighbour has and we are to bring in. */
+  get wantedFar(): ReadonlyChunkSet {
+    return this.#wantedFar
   }
 
   /** Changes whenever a chunk comes to be wanted: a neighbour that had nothing to offer then may have now. */
@@ -80,10 +99,14 @@ export class ChunkLedger {
   }
 
   /** A neighbour has the chunk now, or (-1) has it no more. */
-  countHolder(index: number, change: 1 | -1): void {
+  countHolder(index: number, change: 1 | -1, isFar = false): void {
     const before = this.#availability[index] ?? 0
     this.#availability[index] = before + change
-    if (before === 0 || before + change === 0) this.#update(index)
+    if (isFar) {
+      this.#far ??= new Uint16Array(this.#availability.length)
+      this.#far[index] = (this.#far[index] ?? 0) + change
+    }
+    if (before === 0 || before + change === 0 || this.#far !== undefined) this.#update(index)
   }
 
   /** A lively peer owes the chunk now, or (-1) owes it no more. */
@@ -115,8 +138,45 @@ export class ChunkLedger {
     const isWanted = isMissing && this.#owed[index] === 0 && this.#upstream[index] !== fetching
     if (!isWanted) this.#wanted.delete(index)
     else if (this.#wanted.add(index)) this.#wantedRevision++
+    if (this.#far !== undefined) this.#updateFar(index, isWanted)
     const isOrphan = isMissing && this.#availability[index] === 0 && this.#upstream[index] === none ? 1 : 0
     this.#orphans += isOrphan - (this.#isOrphan[index] ?? 0)
     this.#isOrphan[index] = isOrphan
+  }
+
+  /** Which of what only far neighbours have this node asks for at once; the rest when others don't for a while. */
+  set farShare(share: FarShare) {
+    this.#farShare = share
+    if (this.#far === undefined) return
+    for (const index of this.#wanted) this.#update(index)
+  }
+
+  /** Time passes: what others were to bring in and did not is for us. */
+  nextRound(): void {
+    this.#round++
+    if (this.#leftToOthers.size === 0) return
+    for (const index of this.#leftToOthers) {
+      if (this.#round - (this.#leftAt?.[index] ?? 0) < roundsForOthers) continue
+      this.#leftToOthers.delete(index)
+      if (this.#wantedFar.add(index)) this.#wantedRevision++
+    }
+  }
+
+  #updateFar(index: number, isWanted: boolean): void {
+    if (!isWanted || this.#availability[index] !== this.#far?.[index]) {
+      this.#wantedFar.delete(index)
+      this.#leftToOthers.delete(index)
+      return
+    }
+    const { rank, of } = this.#farShare
+    if (this.#wantedFar.has(index)) return
+    if (index % of === rank) {
+      this.#leftToOthers.delete(index)
+      this.#wantedFar.add(index)
+      this.#wantedRevision++
+    } else if (this.#leftToOthers.add(index)) {
+      this.#leftAt ??= new Uint32Array(this.#availability.length)
+      this.#leftAt[index] = this.#round
+    }
   }
 }

@@ -1,4 +1,5 @@
 import type { ChunkRun, ChunkSet } from '@shoal/content'
+import type { FarShare } from '../zones.ts'
 
 /** What a download's planner is told. */
 export type DownloadEvent =
@@ -9,9 +10,17 @@ export type DownloadEvent =
       /** Those who named them say that they have all of it. @default false */
       readonly complete?: boolean
     }
+  /** What this node is to bring in from other zones. */
+  | { readonly type: 'shared'; readonly farShare: FarShare }
   /** The search for peers ended. */
   | { readonly type: 'searched' }
-  | { readonly type: 'connected'; readonly peer: string; readonly held: ChunkSet }
+  /** `isFar`: the peer is in another zone. */
+  | {
+      readonly type: 'connected'
+      readonly peer: string
+      readonly held: ChunkSet
+      readonly isFar?: boolean
+    }
   | { readonly type: 'has'; readonly peer: string; readonly indexes: readonly number[] }
   /** Bytes of a requested chunk came in. */
   | { readonly type: 'progress'; readonly peer: string; readonly bytes: number }

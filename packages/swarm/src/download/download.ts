@@ -126,6 +126,7 @@ export class Download {
       leased: () => this.#planner.outstanding(),
       events: {
         onConnected: (connected) => dispatch({ type: 'coordinated', connected }),
+        onFarShare: (farShare) => dispatch({ type: 'shared', farShare }),
         onNeighbours: (peers, complete) => dispatch({ type: 'found', peers, complete }),
         onLeased: (runs) => dispatch({ type: 'leased', runs }),
         onRevoked: (runs) => dispatch({ type: 'revoked', runs }),
@@ -312,7 +313,7 @@ export class Download {
   }
 
   #announceDelayMs(): number {
-    const spread = Math.random() * this.#components.host.routablePeers() * announceDelayMsPerPeer
+    const spread = Math.random() * this.#components.host.estimatedPeers() * announceDelayMsPerPeer
     return minAnnounceDelayMs + Math.min(maxAnnounceDelayMs, spread)
   }
 

@@ -5,6 +5,8 @@ import { SpeedMeter } from './speed-meter.ts'
 export class Neighbour {
   readonly peer: string
   readonly held: ChunkSet
+  /** In another zone: asked only for what no near neighbour has. */
+  readonly isFar: boolean
   /** Chunks asked for and not here yet, by the time of asking. */
   readonly pending = new Map<number, number>()
   /** Chunks that must not come from this peer again. */
@@ -16,9 +18,10 @@ export class Neighbour {
   dryAt: number | undefined
   readonly #speed: SpeedMeter
 
-  constructor(peer: string, held: ChunkSet, now: number) {
+  constructor({ peer, held, isFar, now }: { peer: string; held: ChunkSet; isFar: boolean; now: number }) {
     this.peer = peer
     this.held = held
+    this.isFar = isFar
     this.lastProgress = now
     this.#speed = new SpeedMeter(now)
   }

@@ -85,12 +85,12 @@ export class Neighbourhood {
     return commands
   }
 
-  connected(peer: string, held: ChunkSet, now: number): void {
+  connected(peer: string, held: ChunkSet, { isFar, now }: { isFar: boolean; now: number }): void {
     this.#connecting.delete(peer)
-    const neighbour = new Neighbour(peer, held, now)
+    const neighbour = new Neighbour({ peer, held, isFar, now })
     this.#neighbours.set(peer, neighbour)
     this.#open.add(neighbour)
-    for (const index of held) this.#ledger.countHolder(index, 1)
+    for (const index of held) this.#ledger.countHolder(index, 1, isFar)
   }
 
   /** The peer has got chunks. False if we want none of them: then there is nothing to decide. */
@@ -101,7 +101,7 @@ export class Neighbourhood {
     for (const index of indexes) {
       if (neighbour.isDistrusted(index) || !neighbour.held.add(index)) continue
       isWanted = this.#ledger.wanted.has(index) || isWanted
-      this.#ledger.countHolder(index, 1)
+      this.#ledger.countHolder(index, 1, neighbour.isFar)
     }
     if (isWanted) neighbour.dryAt = undefined
     return isWanted
@@ -127,7 +127,7 @@ export class Neighbourhood {
     const neighbour = this.#neighbours.get(peer)
     if (neighbour === undefined) return
     this.#settle(neighbour, index)
-    if (neighbour.held.delete(index)) this.#ledger.countHolder(index, -1)
+    if (neighbour.held.delete(index)) this.#ledger.countHolder(index, -1, neighbour.isFar)
   }
 
   /** The peer serves others now; what it was asked for may be asked elsewhere. */
@@ -166,7 +166,7 @@ export class Neighbourhood {
     const neighbour = this.#neighbours.get(peer)
     if (neighbour === undefined) return
     for (const index of [...neighbour.pending.keys()]) this.#settle(neighbour, index)
-    for (const index of neighbour.held) this.#ledger.countHolder(index, -1)
+    for (const index of neighbour.held) this.#ledger.countHolder(index, -1, neighbour.isFar)
     this.#neighbours.delete(peer)
     this.#open.delete(neighbour)
     this.#granted = this.#granted.filter((other) => other !== neighbour)

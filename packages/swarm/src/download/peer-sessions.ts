@@ -36,7 +36,7 @@ export class PeerSessions {
         return dispatch({ type: 'gone', peer })
       }
       this.#listen(session)
-      dispatch({ type: 'connected', peer, held: session.holding.chunks })
+      dispatch({ type: 'connected', peer, held: session.holding.chunks, isFar: session.holding.isFar })
     } catch (error) {
       if (error instanceof PeerUnreachableError) this.#failed(peer, 'unreachable')
       if (!this.#closed.signal.aborted) this.#init.onTrouble(error as Error)

@@ -20,6 +20,9 @@ const giveUpAfterMs = 20_000
 /** Peers that a first look-up named get so long to say what they have before leases are asked for. */
 const greetingMs = 300
 
+/** Without a new chunk for so long, peers in other zones are asked for what near ones have as well. */
+const starvedAfterMs = 1_000
+
 const signsOfLife: ReadonlySet<DownloadEvent['type']> = new Set([
   'connected',
   'has',
@@ -86,7 +89,8 @@ export class DownloadPlanner {
     this.#hurry(now)
     commands = joined(commands, this.#neighbours.connect())
     commands = joined(commands, this.#upstream.fetch(now, this.#runAlone))
-    commands = joined(commands, this.#requests.request(this.#readingAt, now))
+    const isStarved = now - this.#lastStored >= starvedAfterMs
+    commands = joined(commands, this.#requests.request({ readingAt: this.#readingAt, isStarved, now }))
     commands = joined(commands, this.#upstream.ask(this.#wantsLeases(now)))
     if (this.#search === 'none' && this.#lacksPeers(now)) {
       this.#search = 'running'
@@ -118,11 +122,14 @@ export class DownloadPlanner {
       case 'found':
         this.#neighbours.found(event.peers, event.complete === true)
         return noCommands
+      case 'shared':
+        this.#ledger.farShare = event.farShare
+        return noCommands
       case 'searched':
         this.#search = 'done'
         return noCommands
       case 'connected':
-        this.#neighbours.connected(event.peer, event.held, now)
+        this.#neighbours.connected(event.peer, event.held, { isFar: event.isFar === true, now })
         return noCommands
       case 'has':
         return noCommands
@@ -168,6 +175,7 @@ export class DownloadPlanner {
         this.#readingAt = event.index
         return noCommands
       case 'tick':
+        this.#ledger.nextRound()
         return this.#neighbours.review(now)
     }
   }

@@ -26,6 +26,7 @@ export class RequestPlan {
   readonly #random: () => number
   readonly #speed: SpeedMeter
   readonly #availability: (index: number) => number
+  #isStarved = false
 
   constructor(init: {
     layout: ChunkLayout
@@ -47,8 +48,16 @@ export class RequestPlan {
     this.#speed.add(bytes, now)
   }
 
-  /** What to ask for now; `readingAt` is the first chunk that a client waits for. */
-  request(readingAt: number, now: number): readonly DownloadCommand[] {
+  /**
+   * What to ask for now. `readingAt` is the first chunk that a client waits for; `isStarved` that near peers bring nothing, so that
+   * far ones are asked for anything.
+   */
+  request(state: { readingAt: number; isStarved: boolean; now: number }): readonly DownloadCommand[] {
+    const { readingAt, isStarved, now } = state
+    if (isStarved !== this.#isStarved) {
+      this.#isStarved = isStarved
+      for (const neighbour of this.#neighbours.open()) if (neighbour.isFar) neighbour.dryAt = undefined
+    }
     const granted = this.#neighbours.takeGranted()
     const missing = this.#layout.count - this.#ledger.held.size
     if (this.#room() <= 0 && granted.length === 0 && missing > endgameChunks) return noCommands
@@ -108,7 +117,8 @@ export class RequestPlan {
     for (const neighbour of this.#neighbours.open()) {
       if (neighbour.dryAt === wantedRevision) continue
       if (neighbour.pending.size >= (neighbour.snubbed ? 1 : depth)) continue
-      const wait = neighbour.expectedWait(chunkLength)
+      // A whole zone waits for what comes from another.
+      const wait = this.#isBarred(neighbour) ? 0 : neighbour.expectedWait(chunkLength)
       if (wait >= bestWait) continue
       best = neighbour
       bestWait = wait
@@ -117,14 +127,20 @@ export class RequestPlan {
   }
 
   #pick(neighbour: Neighbour, windowStart: number): number | undefined {
-    const ledger = this.#ledger
+    const isBarred = this.#isBarred(neighbour)
     return pickChunk({
-      wanted: ledger.wanted,
+      wanted: isBarred ? this.#ledger.wantedFar : this.#ledger.wanted,
       offered: neighbour.held,
-      windowStart,
+      // Those who keep zones together would all ask for the same next chunk: each takes another.
+      windowStart: isBarred ? this.#layout.count : windowStart,
       availability: this.#availability,
       random: this.#random,
     })
+  }
+
+  /** Asked only for what no near neighbour has. */
+  #isBarred({ isFar }: Neighbour): boolean {
+    return isFar && !this.#isStarved
   }
 
   /** Each of the last chunks is asked of a second peer; the slower one is cancelled. */
@@ -140,7 +156,9 @@ export class RequestPlan {
   }
 
   /** In the endgame, a chunk that one other peer was asked for. */
-  #lastChunk({ held, pending }: Neighbour): number | undefined {
+  #lastChunk(neighbour: Neighbour): number | undefined {
+    if (this.#isBarred(neighbour)) return undefined
+    const { held, pending } = neighbour
     const { held: ours } = this.#ledger
     const { count } = this.#layout
     if (count - ours.size > endgameChunks) return undefined

@@ -2,6 +2,7 @@ import { parseDigest, type TransferListener } from '@shoal/content'
 import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
 import { ExchangeReply } from '../wire/exchange.ts'
+import { areApart } from '../zones.ts'
 import {
   concurrentUploads,
   exchangeProtocol,
@@ -39,7 +40,8 @@ export class ChunkServer {
   async #serve(stream: MessageStream): Promise<void> {
     const first = await stream.read({ signal: AbortSignal.timeout(openTimeoutMs) })
     if (first === undefined) return
-    const digest = parseDigest(decodeRequest(first).open ?? '')
+    const request = decodeRequest(first)
+    const digest = parseDigest(request.open ?? '')
     const blob = await this.#find(digest)
     if (blob === undefined) {
       await stream.send(ExchangeReply.encode({}))
@@ -50,6 +52,8 @@ export class ChunkServer {
     try {
       const upload = new Upload(stream, blob, {
         turns: this.#turns,
+        zone: this.#host.zone,
+        isFar: areApart(this.#host.zone, request.zone),
         onEvent: this.#onEvent,
         listeners: () => this.#uploads,
       })

@@ -3,6 +3,7 @@ import { freeMemory } from '../free-memory.ts'
 import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
 import { type ChunkHeader, ExchangeReply, ExchangeRequest } from '../wire/exchange.ts'
+import { areApart, zoneField } from '../zones.ts'
 import { exchangeProtocol, maxExchangeMessageBytes } from './exchange-protocol.ts'
 
 /** What a peer says it has of a blob. A claim. */
@@ -10,6 +11,8 @@ export interface PeerHolding {
   readonly size: number
   readonly mediaType: string
   readonly chunks: ChunkSet
+  /** It is in another zone. */
+  readonly isFar: boolean
 }
 
 /** A chunk as a peer sent it, with the hash that the peer says it has. */
@@ -78,7 +81,7 @@ export class ChunkSession {
       maxMessageBytes: maxExchangeMessageBytes,
     })
     try {
-      await stream.send(ExchangeRequest.encode({ open: digest }), options)
+      await stream.send(ExchangeRequest.encode({ open: digest, ...zoneField(host.zone) }), options)
       const answer = await stream.read(options)
       const { holding } = answer === undefined ? {} : decodeReply(answer)
       if (holding === undefined) {
@@ -87,7 +90,9 @@ export class ChunkSession {
       }
       const size = Number(holding.size)
       const chunks = ChunkSet.decode(holding.chunks, new ChunkLayout(size).count)
-      return new ChunkSession(stream, { size, mediaType: holding.mediaType.slice(0, 256), chunks })
+      const mediaType = holding.mediaType.slice(0, 256)
+      const isFar = areApart(host.zone, holding.zone)
+      return new ChunkSession(stream, { size, mediaType, chunks, isFar })
     } catch (error) {
       stream.abort(error as Error)
       throw error

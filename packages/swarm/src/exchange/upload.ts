@@ -1,6 +1,7 @@
 import { InvalidInputError, type TransferListener } from '@shoal/content'
 import type { MessageStream } from '../host/message-stream.ts'
 import { ExchangeReply, ExchangeRequest } from '../wire/exchange.ts'
+import { zoneField } from '../zones.ts'
 import { maxWantsPerMessage } from './exchange-protocol.ts'
 import { newsIntervalMs } from './news-interval.ts'
 import type { ServedBlob } from './served-blob.ts'
@@ -13,6 +14,10 @@ const grantTimeoutMs = 2_000
 
 export interface UploadInit {
   readonly turns: UploadTurns<Upload>
+  /** Where this node is. */
+  readonly zone: string
+  /** The requester is in another zone, which waits for what it gets. */
+  readonly isFar: boolean
   readonly onEvent: TransferListener
   /** How many peers are told of what lands on this node. */
   readonly listeners: () => number
@@ -50,7 +55,7 @@ export class Upload {
     try {
       const { descriptor, held } = this.#blob.source
       const { size, mediaType } = descriptor
-      const holding = { size: BigInt(size), mediaType, chunks: held.encode() }
+      const holding = { size: BigInt(size), mediaType, chunks: held.encode(), ...zoneField(this.#init.zone) }
       await this.#stream.send(ExchangeReply.encode({ holding }))
       await Promise.all([this.#readWants(), this.#write()])
     } finally {
@@ -121,7 +126,7 @@ export class Upload {
   }
 
   async #sendChunk(index: number): Promise<void> {
-    const { turns, onEvent } = this.#init
+    const { turns, isFar, onEvent } = this.#init
     this.#accepted.delete(index)
     this.#isSending = true
     let cost = 0
@@ -130,7 +135,7 @@ export class Upload {
       const hash = source.held.has(index) ? source.hashOf(index) : undefined
       if (hash === undefined) return await this.#stream.send(ExchangeReply.encode({ refused: [index] }))
       const bytes = await source.readAt(source.layout.rangeOf(index))
-      cost = uploadCost(bytes.length, this.#sources)
+      cost = isFar ? 0 : uploadCost(bytes.length, this.#sources)
       const chunk = { index, length: bytes.length, hash: new Uint8Array(hash) }
       const header = ExchangeReply.encode({ ...this.#takeControl(), inLine: turns.waitAgain(this), chunk })
       await this.#stream.sendWithBody(header, bytes, { signal: AbortSignal.timeout(uploadTimeoutMs) })

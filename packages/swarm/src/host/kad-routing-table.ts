@@ -14,7 +14,7 @@ export interface KadRoutingTable extends EventTarget {
   closestPeers(kadId: Uint8Array, options?: { count?: number }): PeerId[]
   /** The peer, if it is in the table. */
   find(peer: PeerId): Promise<PeerId | undefined>
-  /** Adds a peer once it has answered a ping. */
+  /** Adds a peer once TableAdmission lets it in. */
   queueRoutingTableUpdate(peer: PeerId): void
   remove(peer: PeerId): Promise<void>
 }
@@ -32,4 +32,18 @@ export function routingTableOf(dht: KadDHT): KadRoutingTable {
     }
   }
   return table as KadRoutingTable
+}
+
+/**
+ * Has kad-dht make no queries of its own to fill the table, which has no option: each would dial all that it hears of,
+ * on streams of its own, and give up on those who are busy. To be called before the start.
+ */
+export function withoutRefresh(dht: KadDHT): void {
+  const { routingTableRefresh: refresh } = dht as { routingTableRefresh?: { refreshTable?: () => void } }
+  if (typeof refresh?.refreshTable !== 'function') {
+    throw new Error(
+      '@libp2p/kad-dht has no routingTableRefresh.refreshTable(): check kad-routing-table.ts against its version',
+    )
+  }
+  refresh.refreshTable = () => undefined
 }

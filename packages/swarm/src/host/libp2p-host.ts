@@ -10,12 +10,13 @@ import { abortable } from './abortable.ts'
 import { Bootstrap } from './bootstrap.ts'
 import type { BootstrapSource } from './bootstrap-source.ts'
 import type { ConnectionGate } from './connection-gate.ts'
+import { Contacts } from './contacts.ts'
 import { PeerUnreachableError } from './errors.ts'
 import type { HostLogger } from './host-logger.ts'
 import type { HostStore } from './host-store.ts'
 import { type KadRoutingTable, routingTableOf } from './kad-routing-table.ts'
 import type { Node } from './libp2p-node.ts'
-import { aliveProtocol, LinkMonitor } from './link-monitor.ts'
+import { LinkMonitor } from './link-monitor.ts'
 import { MessageStream } from './message-stream.ts'
 import { MulticastPeers } from './multicast-peers.ts'
 import { PeerAddresses, peerIn } from './peer-addresses.ts'
@@ -44,6 +45,7 @@ export interface Libp2pHostComponents {
 }
 
 export interface Libp2pHostInit {
+  readonly zone: string
   readonly bootstrap: readonly BootstrapSource[]
   /** Under which nodes of the network segment answer, if we look for peers there. */
   readonly serviceTag: string | undefined
@@ -53,10 +55,12 @@ export interface Libp2pHostInit {
 /** {@link SwarmHost} on a libp2p node: puts together what keeps its mesh alive. */
 export class Libp2pHost implements SwarmHost {
   readonly peer: string
+  readonly zone: string
   readonly discovery: Discovery
   readonly #components: Libp2pHostComponents
   readonly #timings: HostTimings
   readonly #table: KadRoutingTable
+  readonly #contacts: Contacts
   readonly #addresses: PeerAddresses
   readonly #kademlia: Kademlia
   readonly #monitor: LinkMonitor
@@ -74,15 +78,30 @@ export class Libp2pHost implements SwarmHost {
     this.#components = components
     this.#timings = timings
     this.peer = node.peerId.toString()
+    this.zone = init.zone
     this.#table = routingTableOf(dht)
+    this.#contacts = new Contacts(this.peer)
     this.#addresses = new PeerAddresses(node.peerStore)
     this.#monitor = new LinkMonitor(
       { connections, logger },
       { intervalMs: timings.linkIntervalMs, idleMs: timings.linkIdleMs, timeoutMs: timings.linkTimeoutMs },
     )
     this.#keeper = new RoutingTableKeeper(
-      { self: node.peerId, dht, table: this.#table, connections, logger },
-      { intervalMs: timings.routingIntervalMs, onGrowth: () => this.#review() },
+      {
+        self: node.peerId,
+        table: this.#table,
+        contacts: this.#contacts,
+        connections,
+        explore: (key, signal) => this.#kademlia.explore(key, signal),
+        learn: (peer, addresses) => this.learnAddresses(peer, addresses),
+        dial: (peer, signal) => node.dial(peer, { signal }),
+        logger,
+      },
+      {
+        intervalMs: timings.routingIntervalMs,
+        dialTimeoutMs: timings.openTimeoutMs,
+        onGrowth: () => this.#review(),
+      },
     )
     this.#multicast = init.serviceTag === undefined ? undefined : this.#multicastPeers(init.serviceTag)
     const sources = this.#multicast === undefined ? init.bootstrap : [...init.bootstrap, this.#multicast]
@@ -107,6 +126,7 @@ export class Libp2pHost implements SwarmHost {
       connectedPeers: () => this.connectedPeers(),
       learn: (peer, addresses) => this.learnAddresses(peer, addresses),
       addresses: () => this.#listening().map(String),
+      clusterSize: () => this.estimatedPeers(),
       joined: this.#bootstrap.firstRound,
     })
     this.discovery = this.#kademlia.discovery
@@ -119,7 +139,6 @@ export class Libp2pHost implements SwarmHost {
     // libp2p takes a second to note its own addresses, and until then leaves us out of answers about providers.
     await node.peerStore.patch(node.peerId, { multiaddrs: this.#listening() })
     await this.#kademlia.start()
-    await node.handle(aliveProtocol, (stream, connection) => this.#monitor.answer(stream, connection))
     this.#monitor.start()
     this.#keeper.start()
     await this.#multicast?.start()
@@ -136,6 +155,10 @@ export class Libp2pHost implements SwarmHost {
 
   routablePeers(): number {
     return this.#table.size
+  }
+
+  estimatedPeers(): number {
+    return this.#contacts.estimate()
   }
 
   async open(peer: string, protocol: string, options: OpenOptions = {}): Promise<MessageStream> {

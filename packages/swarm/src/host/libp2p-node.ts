@@ -1,7 +1,6 @@
 import { type Identify, identify } from '@libp2p/identify'
 import type { Libp2p } from '@libp2p/interface'
 import { type KadDHT, kadDHT } from '@libp2p/kad-dht'
-import { type Ping, ping } from '@libp2p/ping'
 import { isLoopback } from '@libp2p/utils'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
@@ -13,6 +12,9 @@ import { tcpTransport } from '../tcp/tcp-transport.ts'
 import type { ClusterSecret } from './cluster-secret.ts'
 import type { ConnectionGate } from './connection-gate.ts'
 import type { HostStore } from './host-store.ts'
+import { withoutRefresh } from './kad-routing-table.ts'
+import { libp2pLogger } from './libp2p-logger.ts'
+import { TableAdmission, type TableAdmissionComponents } from './table-admission.ts'
 
 const mebibyte = 1024 * 1024
 const secondMs = 1_000
@@ -21,6 +23,8 @@ const hourMs = 3_600 * secondMs
 /** Covers 10 Gbit/s at a round trip of 3 ms; the 16 MiB that yamux grows to otherwise gain nothing and cost memory. */
 const maxStreamWindowBytes = 4 * mebibyte
 
+/** The longest that a timer takes. */
+const never = 2 ** 31 - 1
 /** Kademlia's k: below this many nodes everyone knows everyone, and every record is everywhere. */
 export const bucketSize = 20
 
@@ -37,11 +41,12 @@ export interface NodeComponents {
   readonly departed: DepartedPeers
 }
 
-export type Node = Libp2p<{ identify: Identify; ping: Ping; dht: KadDHT }>
+export type Node = Libp2p<{ identify: Identify; ping: TableAdmission; dht: KadDHT }>
 
 /** A libp2p node, not started, with every default replaced that does not hold in a private cluster. */
-export function createNode({ store, gate, departed }: NodeComponents, init: NodeInit): Promise<Node> {
-  return createLibp2p({
+export async function createNode({ store, gate, departed }: NodeComponents, init: NodeInit): Promise<Node> {
+  const node = await createLibp2p({
+    ...libp2pLogger(),
     start: false,
     privateKey: store.privateKey,
     datastore: store.datastore,
@@ -71,7 +76,8 @@ export function createNode({ store, gate, departed }: NodeComponents, init: Node
       dialTimeout: init.dialTimeoutMs,
       // One dead address of several must not use up the whole.
       addressDialTimeout: Math.ceil((init.dialTimeoutMs * 2) / 3),
-      inboundUpgradeTimeout: 5 * secondMs,
+      // Of many nodes that start together on one machine, the last to be served waits for all handshakes.
+      inboundUpgradeTimeout: 10 * secondMs,
       inboundStreamProtocolNegotiationTimeout: 5 * secondMs,
       outboundStreamProtocolNegotiationTimeout: 5 * secondMs,
     },
@@ -82,7 +88,8 @@ export function createNode({ store, gate, departed }: NodeComponents, init: Node
     peerStore: { maxAddressAge: Number.POSITIVE_INFINITY, maxPeerAge: 168 * hourMs },
     services: {
       identify: identify({ protocolPrefix: 'shoal' }),
-      ping: ping({ protocolPrefix: 'shoal', maxInboundStreams: 8, maxOutboundStreams: 8 }),
+      // kad-dht takes the service of this name for libp2p's ping.
+      ping: (components: TableAdmissionComponents) => new TableAdmission(components),
       dht: kadDHT({
         protocol: kadProtocol,
         clientMode: false,
@@ -90,20 +97,21 @@ export function createNode({ store, gate, departed }: NodeComponents, init: Node
         peerInfoMapper: (info) => (departed.has(info.id.toString()) ? { ...info, multiaddrs: [] } : info),
         allowQueryWithZeroPeers: true,
         kBucketSize: bucketSize,
-        // By default five minutes, in which a node would not know of others that joined when it did.
-        querySelfInterval: 60 * secondMs,
+        // RoutingTableKeeper does this.
+        initialQuerySelfInterval: never,
+        querySelfInterval: never,
         // Enough that three peers which hang do not hold up a query.
         alpha: 6,
         disjointPaths: 1,
         // By default one hung peer makes every query take 5 s, then 10 s, up to 60 s. A busy one can take half a second.
         networkDialTimeout: { minTimeout: secondMs, maxTimeout: 2 * secondMs },
-        pingNewContactTimeout: { minTimeout: 2 * secondMs, maxTimeout: 3 * secondMs },
-        pingOldContactTimeout: { minTimeout: 2 * secondMs, maxTimeout: 3 * secondMs },
         // Only to throw away what has expired: Announcer repeats our own records earlier, and at a pace.
         reprovide: { validity: 24 * hourMs, threshold: 0, interval: hourMs, concurrency: 1 },
       }),
     },
   })
+  withoutRefresh(node.services.dht)
+  return node
 }
 
 /** A node with other addresses tells nobody of 127.0.0.1, which on their side would be they themselves. */

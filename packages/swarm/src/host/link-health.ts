@@ -25,3 +25,11 @@ export function judgeLink(link: Link, limits: LinkLimits, nowMs: number): LinkVe
   }
   return nowMs - link.heardAtMs >= limits.idleMs ? 'probe' : 'alive'
 }
+
+/** At 0.15 ms of CPU each, both ends together, what a node spends on idle links stays below 1 % of a core. */
+const probesPerSecond = 10
+
+/** The silence after which to probe, in milliseconds, in a node with so many links: among 200 a node that hangs is found in 24 s. */
+export function probeIdleMs(leastMs: number, links: number): number {
+  return Math.max(leastMs, (links * 1_000) / probesPerSecond)
+}

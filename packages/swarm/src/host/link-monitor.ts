@@ -1,12 +1,6 @@
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Connection } from '@libp2p/interface'
 import type { HostLogger } from './host-logger.ts'
-import { judgeLink, type Link, type LinkLimits } from './link-health.ts'
-import { MessageStream } from './message-stream.ts'
-
-/** Carries empty messages, each of which is sent back. */
-export const aliveProtocol = '/shoal/alive/1.0.0'
-
-const sign = new Uint8Array(0)
+import { judgeLink, type Link, type LinkLimits, probeIdleMs } from './link-health.ts'
 
 export interface LinkMonitorComponents {
   readonly connections: () => Connection[]
@@ -18,6 +12,11 @@ export interface LinkMonitorInit extends LinkLimits {
   readonly intervalMs: number
 }
 
+/** The part of libp2p's connections that their type leaves out. */
+interface Muxed {
+  readonly muxer?: { readonly ping?: () => Promise<number> }
+}
+
 /**
  * Cuts the connections of peers that hang: they accept connections and answer nothing, and would hold up every
  * query that touches them. libp2p's own monitor opens a stream for each ping, and cuts links that are only busy.
@@ -26,8 +25,6 @@ export class LinkMonitor {
   readonly #components: LinkMonitorComponents
   readonly #init: LinkMonitorInit
   readonly #links = new WeakMap<Connection, Link>()
-  readonly #probes = new WeakMap<Connection, MessageStream>()
-  readonly #stopping = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #judgedAtMs = 0
 
@@ -43,7 +40,6 @@ export class LinkMonitor {
 
   stop(): void {
     clearInterval(this.#timer)
-    this.#stopping.abort()
   }
 
   /** To be called when something moves on a connection. */
@@ -51,31 +47,25 @@ export class LinkMonitor {
     this.#links.set(connection, { heardAtMs: performance.now(), probedAtMs: undefined })
   }
 
-  /** Answers the other end's probes. */
-  async answer(stream: Stream, connection: Connection): Promise<void> {
-    const messages = this.#wrap(stream, connection)
-    try {
-      while ((await messages.read({ signal: this.#stopping.signal })) !== undefined) await messages.send(sign)
-      await messages.close()
-    } catch (error) {
-      messages.abort(error as Error)
-    }
-  }
-
   #judgeAll(): void {
     const nowMs = performance.now()
     // While this process was held up it heard nobody: that time counts against none.
     const heldUpMs = Math.max(0, nowMs - this.#judgedAtMs - 2 * this.#init.intervalMs)
     this.#judgedAtMs = nowMs
-    for (const connection of this.#components.connections()) this.#judge(connection, nowMs, heldUpMs)
+    const connections = this.#components.connections()
+    const limits = { ...this.#init, idleMs: probeIdleMs(this.#init.idleMs, connections.length) }
+    for (const connection of connections) this.#judge(connection, { limits, nowMs, heldUpMs })
   }
 
-  #judge(connection: Connection, nowMs: number, heldUpMs: number): void {
+  #judge(
+    connection: Connection,
+    { limits, nowMs, heldUpMs }: { limits: LinkLimits; nowMs: number; heldUpMs: number },
+  ): void {
     const known = this.#links.get(connection) ?? { heardAtMs: nowMs, probedAtMs: undefined }
     const link =
       known.probedAtMs === undefined ? known : { ...known, probedAtMs: known.probedAtMs + heldUpMs }
     this.#links.set(connection, link)
-    const verdict = judgeLink(link, this.#init, nowMs)
+    const verdict = judgeLink(link, limits, nowMs)
     if (verdict === 'probe') {
       this.#links.set(connection, { ...link, probedAtMs: nowMs })
       void this.#probe(connection)
@@ -86,41 +76,23 @@ export class LinkMonitor {
     }
   }
 
+  /**
+   * By yamux's ping, which needs no stream. It has no deadline: an answer to a ping that was given up would be an error
+   * to yamux, which ends the connection; and when the time is up, that is done here.
+   */
   async #probe(connection: Connection): Promise<void> {
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#init.timeoutMs)])
+    const { muxer } = connection as Muxed
     try {
-      const stream = this.#probes.get(connection) ?? (await this.#openProbe(connection, signal))
-      await stream.send(sign, { signal })
+      if (typeof muxer?.ping !== 'function') {
+        throw new Error(
+          "the connection's muxer has no ping(): check link-monitor.ts against libp2p's version",
+        )
+      }
+      await muxer.ping()
+      this.heard(connection)
     } catch (error) {
       // No sign of life then: when the time is up, the link is judged dead.
-      this.#probes.delete(connection)
       this.#components.logger.debug({ peer: connection.remotePeer.toString(), error }, 'probe failed')
     }
-  }
-
-  /** One stream for all probes of a connection: a new one for each would cost more than the probe. */
-  async #openProbe(connection: Connection, signal: AbortSignal): Promise<MessageStream> {
-    const stream = this.#wrap(await connection.newStream(aliveProtocol, { signal }), connection)
-    this.#probes.set(connection, stream)
-    void this.#readAnswers(stream, connection)
-    return stream
-  }
-
-  async #readAnswers(stream: MessageStream, connection: Connection): Promise<void> {
-    try {
-      while ((await stream.read({ signal: this.#stopping.signal })) !== undefined);
-      await stream.close()
-    } catch (error) {
-      stream.abort(error as Error)
-    }
-    this.#probes.delete(connection)
-  }
-
-  #wrap(stream: Stream, connection: Connection): MessageStream {
-    return new MessageStream(stream, {
-      peer: connection.remotePeer.toString(),
-      maxMessageBytes: 0,
-      onActivity: () => this.heard(connection),
-    })
   }
 }

@@ -1,32 +1,45 @@
 import type { Connection, PeerId } from '@libp2p/interface'
-import type { KadDHT } from '@libp2p/kad-dht'
+import { peerIdFromString } from '@libp2p/peer-id'
+import type { KadPeer } from '../discovery/kad-client.ts'
+import { compareDistance, kadId, placeOf } from '../discovery/kad-distance.ts'
+import type { Contacts } from './contacts.ts'
 import { GrowthGauge } from './growth-gauge.ts'
 import type { HostLogger } from './host-logger.ts'
 import type { KadRoutingTable } from './kad-routing-table.ts'
 
-/** A self-lookup touches at most k peers; what they do not answer in this time, others have. */
-const selfLookupTimeoutMs = 5_000
-/** Nodes that join together do not find each other at first: whom we asked had not met them either. */
-const secondLookupDelayMs = 2_000
+/** What is not answered in this time, on a machine however busy, is asked again at the next interval. */
+const lookUpTimeoutMs = 60_000
+/**
+ * Nodes that join together do not find each other at first: whom we asked had not met them either. Up to twice as long, and
+ * doubled each time that a look-up came to nothing, up to the interval.
+ */
+const secondLookUpDelayMs = 2_000
+/** Nodes that start together dial each other; more at once would keep each other waiting. */
+const dialsAtOnce = 2
 
 export interface RoutingTableKeeperComponents {
   readonly self: PeerId
-  readonly dht: KadDHT
   readonly table: KadRoutingTable
+  readonly contacts: Contacts
   readonly connections: (peer?: PeerId) => Connection[]
+  /** Asks those closest to a key; all whom they name. */
+  readonly explore: (key: Uint8Array, signal: AbortSignal) => Promise<KadPeer[]>
+  readonly learn: (peer: string, addresses: readonly string[]) => Promise<void>
+  readonly dial: (peer: PeerId, signal: AbortSignal) => Promise<unknown>
   readonly logger: HostLogger
 }
 
 export interface RoutingTableKeeperInit {
   /** How often what the table should hold is compared with what it holds, in milliseconds. */
   readonly intervalMs: number
+  readonly dialTimeoutMs: number
   /** Called when the table has grown several times, and at each interval. */
   readonly onGrowth: () => void
 }
 
 /**
- * Keeps kad-dht's routing table at the peers that are there. By itself it never drops a dead one, forgets one whose
- * first ping was late, and looks for more only every five minutes, so that whoever joins first finds nobody.
+ * Keeps kad-dht's routing table at the peers that are there, as far as {@link Contacts} wants them. By itself it never
+ * drops a dead one, forgets one whose dial was slow, and looks for more only every five minutes.
  */
 export class RoutingTableKeeper {
   readonly #components: RoutingTableKeeperComponents
@@ -34,8 +47,9 @@ export class RoutingTableKeeper {
   readonly #growth = new GrowthGauge()
   readonly #stopping = new AbortController()
   #timer: NodeJS.Timeout | undefined
-  #secondLookup: NodeJS.Timeout | undefined
+  #secondLookUp: NodeJS.Timeout | undefined
   #isLookingUp = false
+  #failures = 0
 
   constructor(components: RoutingTableKeeperComponents, init: RoutingTableKeeperInit) {
     this.#components = components
@@ -48,48 +62,92 @@ export class RoutingTableKeeper {
       this.#addMissing().catch((error: unknown) =>
         this.#components.logger.warn({ error }, 'could not bring the routing table up to date'),
       )
-      this.#init.onGrowth()
+      void this.#lookUp()
     }, this.#init.intervalMs)
   }
 
   stop(): void {
     clearInterval(this.#timer)
-    clearTimeout(this.#secondLookup)
+    clearTimeout(this.#secondLookUp)
     this.#components.table.removeEventListener('peer:add', this.#onPeerAdded)
     this.#stopping.abort()
   }
 
   /** To be called when the last connection to a peer has closed. */
   async drop(peer: PeerId): Promise<void> {
-    if (this.#components.connections(peer).length === 0) await this.#components.table.remove(peer)
+    const { connections, contacts, table } = this.#components
+    if (connections(peer).length > 0) return
+    contacts.remove(peer.toString())
+    await table.remove(peer)
   }
 
-  readonly #onPeerAdded = (): void => {
+  readonly #onPeerAdded = (event: Event): void => {
+    this.#components.contacts.add((event as CustomEvent<PeerId>).detail.toString())
+    this.#lookUpIfGrown()
+  }
+
+  #lookUpIfGrown(): void {
     if (this.#isLookingUp || !this.#growth.hasGrown(this.#components.table.size)) return
-    void this.#lookUpSelf()
-    clearTimeout(this.#secondLookup)
-    this.#secondLookup = setTimeout(() => void this.#lookUpSelf(), secondLookupDelayMs)
+    this.#failures = 0
+    void this.#lookUp()
+    this.#lookUpAgain()
   }
 
-  /** Asks the peers that are known for those closest to us; kad-dht adds to the table whom they name. */
-  async #lookUpSelf(): Promise<void> {
+  #lookUpAgain(): void {
+    clearTimeout(this.#secondLookUp)
+    const delayMs = Math.min(this.#init.intervalMs, secondLookUpDelayMs * 2 ** this.#failures)
+    this.#secondLookUp = setTimeout(() => void this.#lookUp(), delayMs * (1 + Math.random())).unref()
+  }
+
+  /** Finds those who are close to us, then some in each part of the keyspace where we know too few. */
+  async #lookUp(): Promise<void> {
     if (this.#isLookingUp) return
-    const { dht, self, logger } = this.#components
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(selfLookupTimeoutMs)])
+    const { self, contacts, logger } = this.#components
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(lookUpTimeoutMs)])
     this.#isLookingUp = true
     try {
-      for await (const event of dht.getClosestPeers(self.toMultihash().bytes, { signal })) {
-        if (event.name === 'QUERY_ERROR') logger.debug({ error: event.error }, 'self-lookup: a peer failed')
-      }
+      await this.#meet(self.toMultihash().bytes, signal)
+      for (const key of contacts.missing()) await this.#meet(key, signal)
     } catch (error) {
-      logger.debug({ error }, 'self-lookup ended early')
+      logger.debug({ error }, 'look-up of contacts ended early')
+      this.#failures++
+      if (!this.#stopping.signal.aborted) this.#lookUpAgain()
     } finally {
       this.#isLookingUp = false
     }
     if (this.#stopping.signal.aborted) return
     this.#init.onGrowth()
     // Peers that came during the look-up did not start another.
-    this.#onPeerAdded()
+    this.#lookUpIfGrown()
+  }
+
+  /** Connects with those who are named as close to a key, and wanted; the closest first. kad-dht takes in who is connected. */
+  async #meet(key: Uint8Array, signal: AbortSignal): Promise<void> {
+    const target = kadId(key)
+    const named = (await this.#components.explore(key, signal))
+      .map((peer) => ({ ...peer, place: placeOf(peer.peer) }))
+      .sort((a, b) => compareDistance(target, a.place, b.place))
+    const dialAll = async (): Promise<void> => {
+      for (let next = named.shift(); next !== undefined; next = named.shift()) await this.#contact(next)
+    }
+    await Promise.all(Array.from({ length: dialsAtOnce }, dialAll))
+  }
+
+  async #contact({ peer, addresses }: KadPeer): Promise<void> {
+    const { contacts, connections, learn, dial, logger } = this.#components
+    const id = peerIdFromString(peer)
+    if (this.#stopping.signal.aborted || contacts.has(peer) || connections(id).length > 0) return
+    if (!contacts.isWanted(peer)) return
+    // Those who are being dialled count.
+    contacts.add(peer)
+    try {
+      await learn(peer, addresses)
+      const deadline = AbortSignal.timeout(this.#init.dialTimeoutMs)
+      await dial(id, AbortSignal.any([this.#stopping.signal, deadline]))
+    } catch (error) {
+      if (connections(id).length === 0) contacts.remove(peer)
+      logger.debug({ peer, error }, 'could not reach a contact')
+    }
   }
 
   async #addMissing(): Promise<void> {

@@ -47,6 +47,8 @@ export interface SwarmHostInit {
   /** Addresses to tell others, where those listened on do not lead to us. @default those listened on */
   readonly announce?: readonly string[] | undefined
   readonly clusterSecret: ClusterSecret
+  /** Where this node is: between different zones chunks cross about once. Empty for nowhere in particular. */
+  readonly zone?: string | undefined
   /**
    * Where to find the first peers: multiaddrs with or without `/p2p/<id>`, with names that stand for many nodes, `srv:<name>`
    * for DNS SRV records, `file:<path>` for a file with a multiaddr a line, `mdns` for whoever is on the network segment. Our own
@@ -80,12 +82,19 @@ export type PeerListener = (peer: string) => void
 export interface SwarmHost {
   /** Our own id. */
   readonly peer: string
+  /** Where we are; empty for nowhere in particular. */
+  readonly zone: string
   readonly discovery: Discovery
   /** Where we can be reached, with `/p2p/<id>`. */
   addresses(): string[]
   connectedPeers(): string[]
-  /** How many peers count for {@link closestPeers}: nodes agree on a key's closest peer once all know each other. */
+  /**
+   * How many peers count for {@link closestPeers}: up to 20 know each other, and agree on a key's closest peer once all do;
+   * in a larger cluster a node knows some of each part of the keyspace, and asks them.
+   */
   routablePeers(): number
+  /** About how many peers the cluster has, those included that this node need not know. */
+  estimatedPeers(): number
   /**
    * Opens a stream, dialling if need be. A stream that the peer's limit refuses opens, and is reset at once.
    *
@@ -136,7 +145,10 @@ export async function createSwarmHost(init: SwarmHostInit): Promise<SwarmHost> {
   const { openTimeoutMs: dialTimeoutMs } = timings
   const node = await createNode({ store, gate, departed }, { listen, announce, clusterSecret, dialTimeoutMs })
   await startNode(node)
-  const host = new Libp2pHost({ node, store, gate, departed, logger }, { bootstrap, serviceTag, timings })
+  const host = new Libp2pHost(
+    { node, store, gate, departed, logger },
+    { zone: init.zone ?? '', bootstrap, serviceTag, timings },
+  )
   await host.start()
   return host
 }

@@ -21,26 +21,36 @@ export function createNoiseCrypto(): ICryptoInterface {
     generateX25519KeyPairFromSeed,
     generateX25519SharedKey: (privateKey, publicKey) =>
       diffieHellman({
-        privateKey: importPrivateKey(privateKey.subarray()),
+        privateKey: keyObjects.get(privateKey) ?? importPrivateKey(privateKey.subarray()),
         publicKey: importPublicKey(publicKey.subarray()),
       }),
   }
 }
 
+/** Of the bytes that we gave out: to import them anew takes longer than to use them, two or three times a handshake. */
+const keyObjects = new WeakMap<object, KeyObject>()
+/** A node's static key is its seed in each handshake. */
+const seededPairs = new WeakMap<Uint8Array, KeyPair>()
+
 function generateX25519KeyPair(): KeyPair {
-  const { publicKey, privateKey } = generateKeyPairSync('x25519', {
-    publicKeyEncoding: { type: 'spki', format: 'der' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'der' },
-  })
+  const { publicKey, privateKey } = generateKeyPairSync('x25519')
+  const secret = privateKey.export({ type: 'pkcs8', format: 'der' }).subarray(privateKeyPrefix.length)
+  keyObjects.set(secret, privateKey)
   return {
-    publicKey: publicKey.subarray(publicKeyPrefix.length),
-    privateKey: privateKey.subarray(privateKeyPrefix.length),
+    publicKey: publicKey.export({ type: 'spki', format: 'der' }).subarray(publicKeyPrefix.length),
+    privateKey: secret,
   }
 }
 
 function generateX25519KeyPairFromSeed(seed: Uint8Array): KeyPair {
-  const der = createPublicKey(importPrivateKey(seed)).export({ type: 'spki', format: 'der' })
-  return { publicKey: der.subarray(publicKeyPrefix.length), privateKey: seed }
+  const known = seededPairs.get(seed)
+  if (known !== undefined) return known
+  const privateKey = importPrivateKey(seed)
+  const der = createPublicKey(privateKey).export({ type: 'spki', format: 'der' })
+  const pair = { publicKey: der.subarray(publicKeyPrefix.length), privateKey: seed }
+  keyObjects.set(seed, privateKey)
+  seededPairs.set(seed, pair)
+  return pair
 }
 
 function importPrivateKey(bytes: Uint8Array): KeyObject {

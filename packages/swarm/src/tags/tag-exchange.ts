@@ -91,7 +91,9 @@ export class TagExchange implements TagHints {
       registry: parseRegistryHost(question.registry),
       name: parseRepositoryName(question.name),
     }
-    const record = await this.#metadata.getTag(repository, parseTag(question.tag))
+    const known = await this.#metadata.getTag(repository, parseReference(question.tag))
+    // What is private here is not news for others.
+    const record = known?.isPublic === true ? known : undefined
     const answer =
       record === undefined
         ? { digest: '', size: 0n, mediaType: '', resolvedAt: 0n }
@@ -106,6 +108,11 @@ export class TagExchange implements TagHints {
   }
 }
 
+/** A tag, or the digest of a manifest. @throws InvalidInputError */
+function parseReference(text: string): string {
+  return text.includes(':') ? parseDigest(text) : parseTag(text)
+}
+
 function readAnswer(message: Uint8Array): TagRecord | undefined {
   const { digest, size, mediaType, resolvedAt } = TagAnswer.decode(message)
   if (digest === '') return undefined
@@ -116,6 +123,7 @@ function readAnswer(message: Uint8Array): TagRecord | undefined {
     descriptor: { digest: parseDigest(digest), size: Number(size), mediaType: mediaType.slice(0, 256) },
     // A clock that runs ahead must not make a record look fresh for longer.
     resolvedAt: Math.min(Number(resolvedAt), Date.now()),
+    isPublic: true,
   }
 }
 

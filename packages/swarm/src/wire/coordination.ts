@@ -250,6 +250,11 @@ export namespace CoordinationRequest {
     value: string
   }
 
+  export interface CoordinationRequestJoinZoneFieldEvent {
+    field: '$.join.zone'
+    value: string
+  }
+
   export interface CoordinationRequestLandedIndexFieldEvent {
     field: '$.landed[].index'
     value: number
@@ -296,7 +301,7 @@ export namespace CoordinationRequest {
     return decodeMessage(buf, CoordinationRequest.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationRequest>): Generator<CoordinationRequestJoinDigestFieldEvent | CoordinationRequestJoinChunksFieldEvent | CoordinationRequestJoinSizeFieldEvent | CoordinationRequestJoinLeasedStartFieldEvent | CoordinationRequestJoinLeasedEndFieldEvent | CoordinationRequestJoinAddressesFieldEvent | CoordinationRequestLandedIndexFieldEvent | CoordinationRequestLandedHashFieldEvent | CoordinationRequestWillingFieldEvent | CoordinationRequestReleaseFieldEvent | CoordinationRequestPauseMsFieldEvent | CoordinationRequestClaimFieldEvent | CoordinationRequestWorkingFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationRequest>): Generator<CoordinationRequestJoinDigestFieldEvent | CoordinationRequestJoinChunksFieldEvent | CoordinationRequestJoinSizeFieldEvent | CoordinationRequestJoinLeasedStartFieldEvent | CoordinationRequestJoinLeasedEndFieldEvent | CoordinationRequestJoinAddressesFieldEvent | CoordinationRequestJoinZoneFieldEvent | CoordinationRequestLandedIndexFieldEvent | CoordinationRequestLandedHashFieldEvent | CoordinationRequestWillingFieldEvent | CoordinationRequestReleaseFieldEvent | CoordinationRequestPauseMsFieldEvent | CoordinationRequestClaimFieldEvent | CoordinationRequestWorkingFieldEvent> {
     return streamMessage(buf, CoordinationRequest.codec(), opts)
   }
 }
@@ -307,6 +312,7 @@ export interface Join {
   size: bigint
   leased: Run[]
   addresses: string[]
+  zone?: string
 }
 
 export namespace Join {
@@ -346,6 +352,11 @@ export namespace Join {
             w.uint32(34)
             w.string(value)
           }
+        }
+
+        if (obj.zone != null) {
+          w.uint32(50)
+          w.string(obj.zone)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -394,6 +405,10 @@ export namespace Join {
               }
 
               obj.addresses.push(reader.string())
+              break
+            }
+            case 6: {
+              obj.zone = reader.string()
               break
             }
             default: {
@@ -470,6 +485,13 @@ export namespace Join {
 
               break
             }
+            case 6: {
+              yield {
+                field: `${prefix}.zone`,
+                value: reader.string()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -515,6 +537,11 @@ export namespace Join {
     value: string
   }
 
+  export interface JoinZoneFieldEvent {
+    field: '$.zone'
+    value: string
+  }
+
   export function encode (obj: Partial<Join>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Join.codec())
   }
@@ -523,7 +550,7 @@ export namespace Join {
     return decodeMessage(buf, Join.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Join>): Generator<JoinDigestFieldEvent | JoinChunksFieldEvent | JoinSizeFieldEvent | JoinLeasedStartFieldEvent | JoinLeasedEndFieldEvent | JoinAddressesFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Join>): Generator<JoinDigestFieldEvent | JoinChunksFieldEvent | JoinSizeFieldEvent | JoinLeasedStartFieldEvent | JoinLeasedEndFieldEvent | JoinAddressesFieldEvent | JoinZoneFieldEvent> {
     return streamMessage(buf, Join.codec(), opts)
   }
 }
@@ -646,6 +673,7 @@ export interface CoordinationReply {
   vouched: Vouched[]
   refused?: string
   newsIntervalMs?: number
+  farShare?: FarShare
 }
 
 export namespace CoordinationReply {
@@ -694,6 +722,11 @@ export namespace CoordinationReply {
         if (obj.newsIntervalMs != null) {
           w.uint32(48)
           w.uint32(obj.newsIntervalMs)
+        }
+
+        if (obj.farShare != null) {
+          w.uint32(58)
+          FarShare.codec().encode(obj.farShare, w)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -759,6 +792,12 @@ export namespace CoordinationReply {
             }
             case 6: {
               obj.newsIntervalMs = reader.uint32()
+              break
+            }
+            case 7: {
+              obj.farShare = FarShare.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.farShare
+              })
               break
             }
             default: {
@@ -869,6 +908,13 @@ export namespace CoordinationReply {
               }
               break
             }
+            case 7: {
+              yield * FarShare.codec().stream(reader, reader.uint32(), `${prefix}.farShare`, {
+                limits: opts.limits?.farShare
+              })
+
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -951,6 +997,16 @@ export namespace CoordinationReply {
     value: number
   }
 
+  export interface CoordinationReplyFarShareRankFieldEvent {
+    field: '$.farShare.rank'
+    value: number
+  }
+
+  export interface CoordinationReplyFarShareOfFieldEvent {
+    field: '$.farShare.of'
+    value: number
+  }
+
   export function encode (obj: Partial<CoordinationReply>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, CoordinationReply.codec())
   }
@@ -959,8 +1015,120 @@ export namespace CoordinationReply {
     return decodeMessage(buf, CoordinationReply.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationReply>): Generator<CoordinationReplyNeighboursPeerFieldEvent | CoordinationReplyNeighboursAddressesFieldEvent | CoordinationReplyNeighboursCompleteFieldEvent | CoordinationReplyLeaseStartFieldEvent | CoordinationReplyLeaseEndFieldEvent | CoordinationReplyRevokeStartFieldEvent | CoordinationReplyRevokeEndFieldEvent | CoordinationReplyVouchedVoucherFieldEvent | CoordinationReplyVouchedIndexesFieldEvent | CoordinationReplyVouchedHashesFieldEvent | CoordinationReplyRefusedFieldEvent | CoordinationReplyNewsIntervalMsFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationReply>): Generator<CoordinationReplyNeighboursPeerFieldEvent | CoordinationReplyNeighboursAddressesFieldEvent | CoordinationReplyNeighboursCompleteFieldEvent | CoordinationReplyLeaseStartFieldEvent | CoordinationReplyLeaseEndFieldEvent | CoordinationReplyRevokeStartFieldEvent | CoordinationReplyRevokeEndFieldEvent | CoordinationReplyVouchedVoucherFieldEvent | CoordinationReplyVouchedIndexesFieldEvent | CoordinationReplyVouchedHashesFieldEvent | CoordinationReplyRefusedFieldEvent | CoordinationReplyNewsIntervalMsFieldEvent | CoordinationReplyFarShareRankFieldEvent | CoordinationReplyFarShareOfFieldEvent> {
     return streamMessage(buf, CoordinationReply.codec(), opts)
+  }
+}
+
+export interface FarShare {
+  rank: number
+  of: number
+}
+
+export namespace FarShare {
+  let _codec: Codec<FarShare>
+
+  export const codec = (): Codec<FarShare> => {
+    if (_codec == null) {
+      _codec = message<FarShare>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.rank != null && obj.rank !== 0)) {
+          w.uint32(8)
+          w.uint32(obj.rank)
+        }
+
+        if ((obj.of != null && obj.of !== 0)) {
+          w.uint32(16)
+          w.uint32(obj.of)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          rank: 0,
+          of: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.rank = reader.uint32()
+              break
+            }
+            case 2: {
+              obj.of = reader.uint32()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.rank`,
+                value: reader.uint32()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.of`,
+                value: reader.uint32()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface FarShareRankFieldEvent {
+    field: '$.rank'
+    value: number
+  }
+
+  export interface FarShareOfFieldEvent {
+    field: '$.of'
+    value: number
+  }
+
+  export function encode (obj: Partial<FarShare>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, FarShare.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<FarShare>): FarShare {
+    return decodeMessage(buf, FarShare.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<FarShare>): Generator<FarShareRankFieldEvent | FarShareOfFieldEvent> {
+    return streamMessage(buf, FarShare.codec(), opts)
   }
 }
 

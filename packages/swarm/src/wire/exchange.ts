@@ -9,6 +9,7 @@ export interface ExchangeRequest {
   cancel: number[]
   decline?: boolean
   sources?: number
+  zone?: string
 }
 
 export namespace ExchangeRequest {
@@ -48,6 +49,11 @@ export namespace ExchangeRequest {
         if (obj.sources != null) {
           w.uint32(40)
           w.uint32(obj.sources)
+        }
+
+        if (obj.zone != null) {
+          w.uint32(50)
+          w.string(obj.zone)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -91,6 +97,10 @@ export namespace ExchangeRequest {
             }
             case 5: {
               obj.sources = reader.uint32()
+              break
+            }
+            case 6: {
+              obj.zone = reader.string()
               break
             }
             default: {
@@ -164,6 +174,13 @@ export namespace ExchangeRequest {
               }
               break
             }
+            case 6: {
+              yield {
+                field: `${prefix}.zone`,
+                value: reader.string()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -203,6 +220,11 @@ export namespace ExchangeRequest {
     value: number
   }
 
+  export interface ExchangeRequestZoneFieldEvent {
+    field: '$.zone'
+    value: string
+  }
+
   export function encode (obj: Partial<ExchangeRequest>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, ExchangeRequest.codec())
   }
@@ -211,7 +233,7 @@ export namespace ExchangeRequest {
     return decodeMessage(buf, ExchangeRequest.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeRequest>): Generator<ExchangeRequestOpenFieldEvent | ExchangeRequestWantFieldEvent | ExchangeRequestCancelFieldEvent | ExchangeRequestDeclineFieldEvent | ExchangeRequestSourcesFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeRequest>): Generator<ExchangeRequestOpenFieldEvent | ExchangeRequestWantFieldEvent | ExchangeRequestCancelFieldEvent | ExchangeRequestDeclineFieldEvent | ExchangeRequestSourcesFieldEvent | ExchangeRequestZoneFieldEvent> {
     return streamMessage(buf, ExchangeRequest.codec(), opts)
   }
 }
@@ -458,6 +480,11 @@ export namespace ExchangeReply {
     value: Uint8Array<ArrayBuffer>
   }
 
+  export interface ExchangeReplyHoldingZoneFieldEvent {
+    field: '$.holding.zone'
+    value: string
+  }
+
   export interface ExchangeReplyHaveFieldEvent {
     field: '$.have[]'
     index: number
@@ -509,7 +536,7 @@ export namespace ExchangeReply {
     return decodeMessage(buf, ExchangeReply.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeReply>): Generator<ExchangeReplyHoldingSizeFieldEvent | ExchangeReplyHoldingMediaTypeFieldEvent | ExchangeReplyHoldingChunksFieldEvent | ExchangeReplyHaveFieldEvent | ExchangeReplyRefusedFieldEvent | ExchangeReplyChunkIndexFieldEvent | ExchangeReplyChunkLengthFieldEvent | ExchangeReplyChunkHashFieldEvent | ExchangeReplyBusyFieldEvent | ExchangeReplyInLineFieldEvent | ExchangeReplyGrantedFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeReply>): Generator<ExchangeReplyHoldingSizeFieldEvent | ExchangeReplyHoldingMediaTypeFieldEvent | ExchangeReplyHoldingChunksFieldEvent | ExchangeReplyHoldingZoneFieldEvent | ExchangeReplyHaveFieldEvent | ExchangeReplyRefusedFieldEvent | ExchangeReplyChunkIndexFieldEvent | ExchangeReplyChunkLengthFieldEvent | ExchangeReplyChunkHashFieldEvent | ExchangeReplyBusyFieldEvent | ExchangeReplyInLineFieldEvent | ExchangeReplyGrantedFieldEvent> {
     return streamMessage(buf, ExchangeReply.codec(), opts)
   }
 }
@@ -518,6 +545,7 @@ export interface Holding {
   size: bigint
   mediaType: string
   chunks: Uint8Array<ArrayBuffer>
+  zone?: string
 }
 
 export namespace Holding {
@@ -543,6 +571,11 @@ export namespace Holding {
         if ((obj.chunks != null && obj.chunks.byteLength > 0)) {
           w.uint32(26)
           w.bytes(obj.chunks)
+        }
+
+        if (obj.zone != null) {
+          w.uint32(34)
+          w.string(obj.zone)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -571,6 +604,10 @@ export namespace Holding {
             }
             case 3: {
               obj.chunks = reader.bytes()
+              break
+            }
+            case 4: {
+              obj.zone = reader.string()
               break
             }
             default: {
@@ -609,6 +646,13 @@ export namespace Holding {
               }
               break
             }
+            case 4: {
+              yield {
+                field: `${prefix}.zone`,
+                value: reader.string()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -636,6 +680,11 @@ export namespace Holding {
     value: Uint8Array<ArrayBuffer>
   }
 
+  export interface HoldingZoneFieldEvent {
+    field: '$.zone'
+    value: string
+  }
+
   export function encode (obj: Partial<Holding>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Holding.codec())
   }
@@ -644,7 +693,7 @@ export namespace Holding {
     return decodeMessage(buf, Holding.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Holding>): Generator<HoldingSizeFieldEvent | HoldingMediaTypeFieldEvent | HoldingChunksFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Holding>): Generator<HoldingSizeFieldEvent | HoldingMediaTypeFieldEvent | HoldingChunksFieldEvent | HoldingZoneFieldEvent> {
     return streamMessage(buf, Holding.codec(), opts)
   }
 }

@@ -80,7 +80,7 @@ test('a chunk that lands keeps the rest of its lease', (t) => {
   const table = tableOf(4)
   table.step({ type: 'settled' }, 0)
   table.step({ type: 'join', member: 'a', held: none(4) }, 0)
-  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'a', willing: true }, 0), 'a'), [0, 1])
+  t.deepEqual(leasesOf(table.step({ type: 'ask', member: 'a', willing: true }, 0), 'a'), [0, 1, 2, 3])
   table.step({ type: 'landed', member: 'a', index: 0 }, 5_000)
   t.deepEqual(table.step({ type: 'tick' }, 10_000), [])
 })
@@ -101,28 +101,80 @@ test('runs shrink as members join', (t) => {
     const table = tableOf(64)
     table.step({ type: 'settled' }, 0)
     for (let n = 0; n < members; n++) table.step({ type: 'join', member: `m${n}`, held: none(64) }, 0)
-    return leasesOf(table.step({ type: 'ask', member: 'm0', willing: true }, 0), 'm0').length
+    const [first] = table.step({ type: 'ask', member: 'm0', willing: true }, 0)
+    return first === undefined ? 0 : leasesOf([first], 'm0').length
   }
   t.is(runOf(1), 8)
   t.is(runOf(16), 2)
 })
 
-test('runs shrink towards the end', (t) => {
+test('a member has its next run before the last one ends, while few others fetch', (t) => {
   const table = tableOf(64)
   table.step({ type: 'settled' }, 0)
   table.step({ type: 'join', member: 'a', held: none(64) }, 0)
-  let run = leasesOf(table.step({ type: 'ask', member: 'a', willing: true }, 0), 'a')
+  const first = leasesOf(table.step({ type: 'ask', member: 'a', willing: true }, 0), 'a')
+  t.is(first.length, 16)
+  const next = first
+    .slice(0, 8)
+    .flatMap((index) => leasesOf(table.step({ type: 'landed', member: 'a', index }, 0), 'a'))
+  t.is(next.length, 8)
+})
+
+test('where as many fetch as upstream has use for, nobody has a run ahead', (t) => {
+  const table = tableOf(1_000)
+  table.step({ type: 'settled' }, 0)
+  for (let n = 0; n < 16; n++) table.step({ type: 'join', member: `m${n}`, held: none(1_000) }, 0)
+  const runs = Array.from({ length: 16 }, (_, n) =>
+    leasesOf(table.step({ type: 'ask', member: `m${n}`, willing: true }, 0), `m${n}`),
+  )
+  t.is(runs.at(-1)?.length, 8)
+})
+
+test('a member that would fetch no more gets no run ahead', (t) => {
+  const table = tableOf(64)
+  table.step({ type: 'settled' }, 0)
+  table.step({ type: 'join', member: 'a', held: none(64) }, 0)
+  const [first] = leasesOf(table.step({ type: 'ask', member: 'a', willing: true }, 0), 'a')
+  table.step({ type: 'ask', member: 'a', willing: false }, 0)
+  const landed = Array.from({ length: 16 }, (_, offset) => Number(first) + offset).flatMap((index) =>
+    leasesOf(table.step({ type: 'landed', member: 'a', index }, 0), 'a'),
+  )
+  t.deepEqual(landed, [])
+})
+
+/** How many chunks each lease has that goes to `a`, who lands all in turn, beside members that have nothing to do. */
+function runLengths(chunks: number, beside: readonly string[]): number[] {
+  const table = tableOf(chunks)
+  table.step({ type: 'settled' }, 0)
+  for (const member of ['a', ...beside]) table.step({ type: 'join', member, held: none(chunks) }, 0)
   const lengths: number[] = []
-  while (run.length > 0) {
-    lengths.push(run.length)
-    run = run.flatMap((index) => leasesOf(table.step({ type: 'landed', member: 'a', index }, 0), 'a'))
+  const leased: number[] = []
+  const take = (commands: LeaseCommand[]) => {
+    for (const command of commands) {
+      const run = leasesOf([command], 'a')
+      lengths.push(run.length)
+      leased.push(...run)
+    }
   }
+  take(table.step({ type: 'ask', member: 'a', willing: true }, 0))
+  for (let index = leased.shift(); index !== undefined; index = leased.shift()) {
+    take(table.step({ type: 'landed', member: 'a', index }, 0))
+  }
+  return lengths
+}
+
+test('runs shrink towards the end', (t) => {
+  const lengths = runLengths(64, ['b'])
   t.deepEqual(lengths.slice(0, 2), [8, 8])
   t.deepEqual(lengths.slice(-2), [1, 1])
   t.is(
     lengths.reduce((sum, length) => sum + length),
     64,
   )
+})
+
+test('the runs of a member that is alone stay long', (t) => {
+  t.deepEqual(runLengths(64, []), Array(8).fill(8))
 })
 
 test('so many members fetch at the same time as upstream has use for, and no more', (t) => {

@@ -92,6 +92,20 @@ test('what reached nobody is due when somebody is known', (t) => {
   t.is(schedule.take(2_000), 'blob')
 })
 
+for (const [what, told, knownPeers, due] of [
+  ['fewer than three of many', ['a', 'b'], 50, 'blob'],
+  ['three of many', ['a', 'b', 'c'], 50, undefined],
+  ['the only one there is', ['a'], 1, undefined],
+] as const) {
+  test(`what reached ${what} before its deadline is ${due === undefined ? 'not ' : ''}due again`, (t) => {
+    const schedule = scheduleOf('blob')
+    schedule.take(0)
+    schedule.made('blob', told, knownPeers, 0)
+    schedule.review(knownPeers, 1_000)
+    t.is(schedule.take(1_000), due)
+  })
+}
+
 test('somebody who comes while nobody could be told is told', (t) => {
   const schedule = scheduleOf('blob')
   schedule.take(0)

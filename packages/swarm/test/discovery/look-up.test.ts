@@ -133,13 +133,24 @@ test.serial(
     const cid = randomCid()
     const provider = await inventPeer()
     const knowing: Answer = (question) => ({ ...nothing(question), providers: [provider] }) as KadMessage
-    const keepers = await Promise.all(Array.from({ length: 8 }, () => startFakeKeeper(t, knowing)))
+    const keepers = await Promise.all(Array.from({ length: 12 }, () => startFakeKeeper(t, knowing)))
     const asker = await startAsker(t, ...keepers.map(({ address }) => address))
     const found = await all(asker.host.discovery.find(cid, { limit: 1, timeoutMs }))
     t.is(found.length, 1)
-    t.true(asker.host.discovery.messagesSent <= 4)
+    // Some may be late on a busy machine, so that others are asked too.
+    t.true(asker.host.discovery.messagesSent < keepers.length)
   },
 )
+
+test.serial('a search ends when three have named somebody, though more could be asked', async (t) => {
+  const provider = await inventPeer()
+  const knowing: Answer = (question) => ({ ...nothing(question), providers: [provider] }) as KadMessage
+  const keepers = await Promise.all(Array.from({ length: 12 }, () => startFakeKeeper(t, knowing)))
+  const asker = await startAsker(t, ...keepers.map(({ address }) => address))
+  t.is((await all(asker.host.discovery.find(randomCid(), { timeoutMs }))).length, 1)
+  // Three who answer, those who were asked in place of the first two of them, and on a busy machine some for the late.
+  t.true(asker.host.discovery.messagesSent < keepers.length)
+})
 
 test.serial(
   'a provider that was of no use is not named again, neither from memory nor by others',

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { compareDistance, kadId } from '../../dist/discovery/kad-distance.js'
 import { bootstrapDelay, defaultBootstrapSchedule } from '../../dist/host/bootstrap-schedule.js'
 import { GrowthGauge } from '../../dist/host/growth-gauge.js'
-import { judgeLink } from '../../dist/host/link-health.js'
+import { judgeLink, probeIdleMs } from '../../dist/host/link-health.js'
 
 const limits = { idleMs: 5_000, timeoutMs: 4_000 }
 
@@ -18,6 +18,12 @@ for (const [what, link, nowMs, verdict] of [
     t.is(judgeLink(link, limits, nowMs), verdict)
   })
 }
+
+test('a node with many links probes each less often, so that it probes no more', (t) => {
+  t.is(probeIdleMs(5_000, 2), 5_000)
+  t.is(probeIdleMs(5_000, 50), 5_000)
+  t.is(probeIdleMs(5_000, 200), 20_000)
+})
 
 test('attempts to find the first peer grow rarer, up to a limit, and never end', (t) => {
   const delays = [1, 2, 3, 4, 7, 8, 1_000].map((failures) =>
@@ -43,10 +49,10 @@ test('nodes that start together do not call together', (t) => {
   t.pass()
 })
 
-test('growth is told at each fourfold, and again after a loss', (t) => {
+test('growth is told at each eightfold, and again after a loss', (t) => {
   const gauge = new GrowthGauge()
-  const told = [0, 1, 2, 3, 4, 5, 15, 16, 2, 7, 8, 0, 1].filter((count) => gauge.hasGrown(count))
-  t.deepEqual(told, [1, 4, 16, 8, 1])
+  const told = [0, 1, 2, 7, 8, 9, 63, 64, 2, 15, 16, 0, 1].filter((count) => gauge.hasGrown(count))
+  t.deepEqual(told, [1, 8, 64, 16, 1])
 })
 
 test('distance is the XOR of SHA-256, as Kademlia compares it', (t) => {

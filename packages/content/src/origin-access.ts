@@ -1,0 +1,33 @@
+import type { AbortOptions } from './blob-store.ts'
+import type { Digest } from './digest.ts'
+import type { Repository } from './image-reference.ts'
+
+/** What a client of a registry proves itself with. Never logged, never stored, never sent to peers. */
+export interface Credentials {
+  readonly username: string
+  readonly password: string
+}
+
+/** What is asked for when the question is only whether one may have it. */
+export type AccessProbe =
+  | { readonly kind: 'manifest'; readonly reference: string }
+  | { readonly kind: 'blob'; readonly digest: Digest }
+  | { readonly kind: 'tags' }
+
+/** Whom registries let read which repository. Every method throws OriginError when the registry gives no verdict. */
+export interface OriginAccess {
+  /**
+   * Whether anybody may read the repository: the registry is asked without credentials. Also true where the settings
+   * of this node say that what its own credentials read is for everybody.
+   */
+  isPublic(repository: Repository, probe: AccessProbe, options?: AbortOptions): Promise<boolean>
+  /**
+   * Whether the registry lets these credentials read the repository. When it does, the origin reads it with them for
+   * `lifetimeMs`, in memory only.
+   */
+  admit(
+    repository: Repository,
+    probe: AccessProbe,
+    options: AbortOptions & { readonly credentials: Credentials; readonly lifetimeMs: number },
+  ): Promise<boolean>
+}

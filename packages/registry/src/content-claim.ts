@@ -1,0 +1,35 @@
+import type { ContentAddress, Digest, MetadataStore, Origin, Repository } from '@shoal/content'
+import { abortable } from './deadline.ts'
+import type { ReportDegraded } from './events.ts'
+import type { RepositoryContents } from './repository-contents.ts'
+
+export interface ContentClaimComponents {
+  readonly origin: Origin
+  readonly metadata: MetadataStore
+  readonly contents: RepositoryContents
+  readonly report: ReportDegraded
+}
+
+/**
+ * Makes sure that a blob belongs to the repository in which it is asked for: a manifest of that repository said so, or
+ * the registry does now.
+ *
+ * @throws OriginError, most of the time `not-found`
+ */
+export async function requireBlobIn(
+  { origin, metadata, contents, report }: ContentClaimComponents,
+  { repository, digest }: { readonly repository: Repository; readonly digest: Digest },
+  signal: AbortSignal,
+): Promise<void> {
+  if (contents.has(repository, digest)) return
+  const address: ContentAddress = { repository, kind: 'blob', digest }
+  const descriptor = await abortable(origin.describe(address, { signal }), signal)
+  contents.add(repository, [digest])
+  try {
+    // The download need not ask for the size once more.
+    await abortable(metadata.putDescriptors([descriptor]), signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    report('record descriptors', error)
+  }
+}

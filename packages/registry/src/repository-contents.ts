@@ -1,0 +1,30 @@
+import type { Digest, Repository } from '@shoal/content'
+import { LRUCache } from 'lru-cache'
+
+/** Of all repositories together; an image of ten layers is a dozen. */
+const maxEntries = 50_000
+
+/**
+ * Which content is known to belong to which repository: its registry said so, or a manifest that belongs to it refers to
+ * it. Content is served in a repository only when it belongs there, because that is what access is granted to: a digest
+ * alone opens nothing.
+ */
+export class RepositoryContents {
+  readonly #known = new LRUCache<string, true>({ max: maxEntries })
+
+  add(repository: Repository, digests: Iterable<Digest>): void {
+    for (const digest of digests) this.#known.set(keyOf(repository, digest), true)
+  }
+
+  delete(repository: Repository, digest: Digest): void {
+    this.#known.delete(keyOf(repository, digest))
+  }
+
+  has(repository: Repository, digest: Digest): boolean {
+    return this.#known.get(keyOf(repository, digest)) === true
+  }
+}
+
+function keyOf({ registry, name }: Repository, digest: Digest): string {
+  return `${registry}/${name}@${digest}`
+}

@@ -1,0 +1,90 @@
+import {
+  type AbortOptions,
+  type AccessProbe,
+  acceptAnyManifest,
+  type Credentials,
+  type OriginAccess,
+  OriginError,
+  parseRepositoryName,
+  type Repository,
+} from '@shoal/content'
+import { discard } from './body.ts'
+import type { Identities } from './identities.ts'
+import { type Identity, identify } from './identity.ts'
+import type { Requester } from './requester.ts'
+import type { Upstream, UpstreamTable } from './upstream-table.ts'
+
+export interface AccessClientComponents {
+  readonly table: UpstreamTable
+  readonly requester: Requester
+  readonly identities: Identities
+}
+
+/** Asks registries whom they let read what: a HEAD of the thing that is wanted, as nobody or as a client. */
+export class AccessClient implements OriginAccess {
+  readonly #with: AccessClientComponents
+
+  constructor(components: AccessClientComponents) {
+    this.#with = components
+  }
+
+  async isPublic(repository: Repository, probe: AccessProbe, options: AbortOptions = {}): Promise<boolean> {
+    if (this.#with.table.find(repository.registry).isShared) return true
+    return this.#mayRead(repository, probe, { ...options, as: 'anonymous' })
+  }
+
+  async admit(
+    repository: Repository,
+    probe: AccessProbe,
+    options: AbortOptions & { readonly credentials: Credentials; readonly lifetimeMs: number },
+  ): Promise<boolean> {
+    const { credentials, lifetimeMs, signal } = options
+    const identity = identify(credentials)
+    if (!(await this.#mayRead(repository, probe, { as: identity, signal }))) return false
+    const upstream = this.#with.table.find(repository.registry)
+    this.#with.identities.delegate(upstream, repository.name, { identity, lifetimeMs })
+    return true
+  }
+
+  async #mayRead(
+    { registry, name }: Repository,
+    probe: AccessProbe,
+    { as, signal }: AbortOptions & { readonly as: Identity | 'anonymous' },
+  ): Promise<boolean> {
+    const upstream = this.#with.table.find(registry)
+    const { what, path } = placeOf(probe)
+    const subject = { registry: upstream.registry, repository: parseRepositoryName(name), what }
+    try {
+      const answer = await this.#with.requester.send({
+        ...{ upstream, subject, as, signal },
+        // Not every registry has HEAD for listings.
+        method: probe.kind === 'tags' ? 'GET' : 'HEAD',
+        path: `${name}/${path}`,
+        headers: { accept: acceptAnyManifest },
+        // A registry without HEAD has looked at the credentials all the same.
+        tolerate: [403, 405],
+      })
+      await discard(answer.body)
+      // Where a registry redirects to, a signed URL may be good for a GET only: it let us in all the same.
+      return answer.status !== 403 || !isServerOf(upstream, answer.url)
+    } catch (error) {
+      if (error instanceof OriginError && error.fault === 'unauthorized') return false
+      throw error
+    }
+  }
+}
+
+function isServerOf(upstream: Upstream, { origin }: URL): boolean {
+  return [upstream, ...upstream.mirrors].some(({ base }) => base.origin === origin)
+}
+
+function placeOf(probe: AccessProbe): { readonly what: string; readonly path: string } {
+  switch (probe.kind) {
+    case 'manifest':
+      return { what: `manifest ${probe.reference}`, path: `manifests/${probe.reference}` }
+    case 'blob':
+      return { what: `blob ${probe.digest}`, path: `blobs/${probe.digest}` }
+    case 'tags':
+      return { what: 'tag list', path: 'tags/list' }
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * What a swarm does for nodes that pull one image, beside what people use today, on a testbed of network namespaces. The
+ * README in swarm/ tells what is measured and how. Linux, root, Debian 12.
+ *
+ *     npm run bench:swarm -- [--quick] [--write] [--json]
+ */
+import { installPackages } from '../harness/install.ts'
+import { Workspace } from '../harness/workspace.ts'
+import { whyNoTestbed } from '../testbed/testbed.ts'
+import { ImageStore } from './swarm/image-store.ts'
+import { describeMachine } from './swarm/machine.ts'
+import { type BenchOptions, parseOptions, usage } from './swarm/options.ts'
+import { describeWorkload, tableOf } from './swarm/report.ts'
+import { type CaseRuns, type Row, rowsOf } from './swarm/results.ts'
+import { writeResultsPage } from './swarm/results-page.ts'
+import { runCase } from './swarm/run-case.ts'
+
+/** What contenders run, by Debian package. */
+const packages = [
+  ...['aria2', 'containerd', 'curl', 'docker-registry', 'mktorrent', 'opentracker', 'runc', 'skopeo'],
+]
+
+const options = readOptions()
+const reason = await whyNoTestbed()
+if (reason !== undefined) fail(`npm run bench:swarm can't run here: ${reason}`)
+await installPackages(packages, 'npm run bench:swarm')
+const startMs = performance.now()
+await using workspace = await Workspace.create('bench')
+const store = await ImageStore.open(workspace)
+const cases: CaseRuns[] = []
+const rows: Row[] = []
+for (const [index, one] of options.cases.entries()) {
+  print(`\n${one.title}: ${describeWorkload(one.workload)}`)
+  const { contenders } = options
+  const onRun = (contender: string, repetition: number): void =>
+    progress(`${index + 1} of ${options.cases.length}: ${contender}, repetition ${repetition + 1}`)
+  const runs = await runCase(one, { contenders, store, workspace, onRun })
+  const own = rowsOf(runs)
+  print(tableOf(own))
+  cases.push(runs)
+  rows.push(...own)
+}
+const machine = await describeMachine(workspace.path)
+const minutes = (performance.now() - startMs) / 60_000
+print(`\n${machine}; ${minutes.toFixed(1)} minutes`)
+if (options.write) {
+  const command = ['npm run bench:swarm --', ...process.argv.slice(2)].join(' ')
+  await writeResultsPage({ cases, rows, command, machine, minutes })
+}
+if (options.json) print(JSON.stringify({ machine, rows }))
+
+function readOptions(): BenchOptions {
+  try {
+    return parseOptions(process.argv.slice(2))
+  } catch (error) {
+    return fail(`${(error as Error).message}\n\n${usage}`)
+  }
+}
+
+function progress(line: string): void {
+  process.stderr.write(`  ${line}\n`)
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`)
+  process.exit(2)
+}

@@ -1,0 +1,23 @@
+#!/bin/bash
+# Pulls an image from a registry as container runtimes do, and throws it away: index, manifest, then configuration and
+# layers, four at a time. With FIRST_BYTE set it tells when the first byte of the first layer came.
+#
+#     registry-pull.sh <registry> <repository> <tag> <manifest> <configuration> <layer>...
+set -euo pipefail
+registry=http://$1/v2/$2 tag=$3 manifest=$4
+shift 4
+get=(curl --fail --silent --show-error)
+
+for reference in "$tag" "$manifest"; do
+  "${get[@]}" --output /dev/null --header 'accept: application/vnd.oci.image.index.v1+json' \
+    --header 'accept: application/vnd.oci.image.manifest.v1+json' "$registry/manifests/$reference"
+done
+
+if [ -n "${FIRST_BYTE:-}" ]; then
+  "${get[@]}" "$registry/blobs/$2" | { head -c 1 >/dev/null; echo "first-byte $EPOCHREALTIME"; exec cat >/dev/null; }
+  shift 2
+fi
+
+outputs=()
+for digest in "$@"; do outputs+=(--output /dev/null "$registry/blobs/$digest"); done
+[ ${#outputs[@]} -eq 0 ] || "${get[@]}" --parallel --parallel-max 4 "${outputs[@]}"

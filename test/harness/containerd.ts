@@ -1,0 +1,115 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Daemon } from './daemon.ts'
+import { type Machine, thisMachine } from './machine.ts'
+
+/** A containerd of our own, with the CRI plugin. */
+export class Containerd implements AsyncDisposable {
+  readonly socket: string
+  readonly #daemon: Daemon
+  readonly #hostsDirectory: string
+  readonly #machine: Machine
+
+  private constructor(
+    { socket, hostsDirectory }: { socket: string; hostsDirectory: string },
+    daemon: Daemon,
+    machine: Machine,
+  ) {
+    this.socket = socket
+    this.#hostsDirectory = hostsDirectory
+    this.#daemon = daemon
+    this.#machine = machine
+  }
+
+  /** `directory` takes its configuration, socket and content; docker.io's images come through the shim. */
+  static async start(directory: string, shim: string, machine = thisMachine): Promise<Containerd> {
+    const socket = join(directory, 'c.sock')
+    const hostsDirectory = join(directory, 'certs.d')
+    await writeHostsToml(join(hostsDirectory, 'docker.io'), shim)
+    const file = join(directory, 'config.toml')
+    await writeFile(file, configuration(directory, socket, hostsDirectory))
+    const daemon = await machine.start({
+      name: 'containerd',
+      file: 'containerd',
+      args: ['--config', file],
+      ready: (line) => line.includes('containerd successfully booted'),
+    })
+    return new Containerd({ socket, hostsDirectory }, daemon, machine)
+  }
+
+  /** The command by which `ctr` pulls an image through the shim, which it knows by `--hosts-dir`, and unpacks it. */
+  pullCommand(name: string): { file: string; args: string[] } {
+    const address = ['--address', this.socket, '--namespace', 'default']
+    return { file: 'ctr', args: [...address, 'images', 'pull', '--hosts-dir', this.#hostsDirectory, name] }
+  }
+
+  /** The command by which `ctr` takes an OCI layout as an archive on standard input, and unpacks it. */
+  importCommand(): { file: string; args: string[] } {
+    return {
+      file: 'ctr',
+      args: ['--address', this.socket, '--namespace', 'default', 'images', 'import', '-'],
+    }
+  }
+
+  /** Pulls with `ctr` and returns the digest that it lists for the image. */
+  async ctrPull(name: string): Promise<string> {
+    const { file, args } = this.pullCommand(name)
+    await this.#machine.run(file, args)
+    const listed = await this.#images('default', 'list', `name==${name}`)
+    return /sha256:[0-9a-f]{64}/.exec(listed)?.[0] ?? 'none'
+  }
+
+  /** Mounts an image's root file system read-only, until it is disposed of. */
+  async mount(namespace: string, name: string, target: string): Promise<AsyncDisposable> {
+    await mkdir(target)
+    await this.#images(namespace, 'mount', name, target)
+    return {
+      [Symbol.asyncDispose]: async () => {
+        await this.#images(namespace, 'unmount', '--rm', target)
+      },
+    }
+  }
+
+  async #images(namespace: string, ...args: string[]): Promise<string> {
+    return await this.#machine.run('ctr', [
+      '--address',
+      this.socket,
+      '--namespace',
+      namespace,
+      'images',
+      ...args,
+    ])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#daemon.stop()
+  }
+}
+
+async function writeHostsToml(directory: string, shim: string): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  await writeFile(
+    join(directory, 'hosts.toml'),
+    `server = "https://registry-1.docker.io"
+[host."http://${shim}"]
+  capabilities = ["pull", "resolve"]
+`,
+  )
+}
+
+function configuration(directory: string, socket: string, hostsDirectory: string): string {
+  return `version = 2
+root = "${join(directory, 'root')}"
+state = "${join(directory, 'state')}"
+[grpc]
+  address = "${socket}"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "${join(directory, 'opt')}"
+[plugins."io.containerd.grpc.v1.cri"]
+  stream_server_address = "127.0.0.1"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    conf_dir = "${join(directory, 'cni')}"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "${hostsDirectory}"
+`
+}
