@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, lstat, mkdir, opendir, stat } from 'node:fs/promises'
+import { access, lstat, mkdir, readdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import {
   type Digest,
@@ -17,6 +17,9 @@ const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512']
 
 /** The unit of `st_blocks`, whatever the file system's own is. */
 const statBlockBytes = 512
+
+/** Looked at together, so that a start with many blobs does not wait for each. */
+const filesAtATime = 64
 
 type Kind = 'blobs' | 'partial'
 
@@ -135,11 +138,13 @@ export class DataDirectory {
   async *#files(kind: Kind): AsyncGenerator<DigestFile> {
     for (const algorithm of algorithms) {
       const parent = join(this.path, kind, algorithm)
-      for await (const entry of await opendir(parent)) {
-        const digest = `${algorithm}:${entry.name}`
-        if (!isDigest(digest)) continue
-        const found = await lookAt(join(parent, entry.name))
-        if (found !== undefined) yield { digest, ...found }
+      const names = (await readdir(parent)).filter((name) => isDigest(`${algorithm}:${name}`))
+      for (let done = 0; done < names.length; done += filesAtATime) {
+        const some = names.slice(done, done + filesAtATime)
+        const found = await Promise.all(some.map((name) => lookAt(join(parent, name))))
+        for (const [at, file] of found.entries()) {
+          if (file !== undefined) yield { digest: parseDigest(`${algorithm}:${some[at]}`), ...file }
+        }
       }
     }
   }
