@@ -22,7 +22,7 @@ RUN sh packaging/image-root.sh ${TARGETARCH} /image && mkdir /home-of-nonroot
 FROM scratch
 COPY --from=build /image/ /
 COPY --from=build --chown=65532:65532 /home-of-nonroot/ /home/nonroot/
-ENV PATH=/opt/shoal/bin HOME=/home/nonroot NODE_ENV=production
+ENV PATH=/opt/shoal/bin:/bin HOME=/home/nonroot NODE_ENV=production
 LABEL org.opencontainers.image.title="Shoal" \
       org.opencontainers.image.description="A peer-to-peer layer cache for container clusters" \
       org.opencontainers.image.licenses="Apache-2.0"

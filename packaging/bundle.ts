@@ -47,7 +47,11 @@ export async function bundle({ architecture, out, epoch }: BundleOptions): Promi
   await mkdir(join(out, 'bin'), { recursive: true })
   await execa(
     join(root, 'node_modules/.bin/pnpm'),
-    ['--filter', '@shoal/agent', 'deploy', '--prod', '--legacy', '--config.node-linker=hoisted', lib],
+    [
+      ...['--filter', '@shoal/agent', 'deploy', '--prod', '--legacy', '--config.node-linker=hoisted'],
+      // Links into pnpm's store would have their modes and times changed there, for every other working copy.
+      ...['--config.package-import-method=copy', lib],
+    ],
     { cwd: root, stdout: 'ignore', stderr: 'inherit' },
   )
   await dropBallast(lib, nodeArchitectures[architecture])

@@ -12,8 +12,10 @@ dpkg --add-architecture "$arch"
 apt-get update -qq
 cd "$packages"
 # apt's own user can't write here, and need not: what it fetches is checked against the signed index.
-apt-get download -qq -o APT::Sandbox::User=root "libc6:$arch" "libgcc-s1:$arch" "libstdc++6:$arch"
-for package in *.deb; do dpkg-deb --extract "$package" "$packages/root"; done
+apt-get download -qq -o APT::Sandbox::User=root "libc6:$arch" "libgcc-s1:$arch" "libstdc++6:$arch" "coreutils:$arch"
+for package in lib*.deb; do dpkg-deb --extract "$package" "$packages/root"; done
+# Node.js sets times to the microsecond; `shoal uninstall` restores them to the nanosecond by touch.
+dpkg-deb --fsys-tarfile coreutils_*.deb | tar -xC "$packages/root" ./bin/touch ./usr/share/doc/coreutils/copyright
 
 # Only what programs load, and the copyright files; Node.js converts character sets by itself.
 cd "$packages/root"

@@ -40,7 +40,9 @@ export async function plainManifests(helm: Helm): Promise<Record<keyof typeof ex
 
 function text(purpose: string, objects: readonly KubernetesObject[]): string {
   const heading = `# To ${purpose}: see README.md beside this. Made from the chart by \`npm run chart:examples\`.\n`
-  return heading + objects.map((object) => `---\n${stringify(object, { lineWidth: 0 })}`).join('')
+  return (
+    heading + objects.map((object) => `---\n${stringify(object, { lineWidth: 0, version: '1.1' })}`).join('')
+  )
 }
 
 /** Helm's own labels and annotations would say what is not so. */

@@ -9,6 +9,7 @@ const samples: Readonly<Record<string, unknown>> = {
   'swarm.listen': ['/ip4/10.1.2.3/tcp/6006'],
   'swarm.announce': ['/ip4/10.1.2.3/tcp/6006'],
   'swarm.bootstrap': ['mdns'],
+  'registry.push': 'passthrough',
   'upstreams.registries': { 'registry.example.com': { url: 'http://10.0.0.5:5000' } },
 }
 

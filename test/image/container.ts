@@ -37,7 +37,7 @@ export async function prepareContainer(init: ContainerInit): Promise<string[]> {
     terminal: false,
     args,
     user,
-    env: Object.entries({ PATH: '/opt/shoal/bin', HOME: '/home/nonroot', ...env }).map((pair) =>
+    env: Object.entries({ PATH: '/opt/shoal/bin:/bin', HOME: '/home/nonroot', ...env }).map((pair) =>
       pair.join('='),
     ),
     capabilities: { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] },

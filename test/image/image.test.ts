@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { request } from 'undici'
 import { pullThrough, startLab } from '../e2e/lab.ts'
+import { Containerd } from '../harness/containerd.ts'
 import { run } from '../harness/run.ts'
 import { imageUser, runInContainer, startContainer } from './container.ts'
 import { ImageStore } from './image-store.ts'
@@ -60,7 +61,7 @@ test('the image has no shell, and no file that lends its owner’s rights', asyn
     '-printf',
     '%P\n',
   ])
-  t.deepEqual(programs.trim().split('\n').sort(), ['opt/shoal/bin/node', 'opt/shoal/bin/shoal'])
+  t.deepEqual(programs.trim().split('\n').sort(), ['bin/touch', 'opt/shoal/bin/node', 'opt/shoal/bin/shoal'])
   t.is(await run('find', [root, '-perm', '/6000']), '')
 })
 
@@ -124,6 +125,62 @@ test('an agent in a container joins a swarm, and gets from its peers what its cl
   const again = lab.upstream.bytesSent - sentBefore
   t.true(again < 10_000, `the registry sent no layer again, only ${again} bytes of manifests`)
 })
+
+test('the image installs itself into a containerd whose directories are mounted, and gives it back as it was', async (t) => {
+  await using agent = await startContainer({
+    id: containerId(),
+    root,
+    bundle: await store.directory('agent-of-host'),
+    args: [
+      ...['shoal', 'agent', '--data-dir', '/home/nonroot/data', '--swarm-listen', '/ip4/127.0.0.1/tcp/0'],
+      ...['--registry-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'],
+    ],
+    mounts: [{ source: await writableDirectory('home'), destination: '/home/nonroot' }],
+    ready: (line) => line.includes('"msg":"agent ready"'),
+  })
+  const { registry, admin } = JSON.parse(agent.readyLine)
+  const directory = await store.directory('containerd')
+  // A mirror that somebody else configured, and that answers no more.
+  await using _containerd = await Containerd.start(directory, '127.0.0.1:1')
+  const before = await treeOf(directory)
+  const state = await store.directory('install-state')
+  const onHost = async (command: string, ...args: string[]) =>
+    await runInContainer({
+      id: containerId(),
+      root,
+      bundle: await store.directory(command),
+      user: { uid: 0, gid: 0 },
+      args: [
+        ...['shoal', command, '--host-root', '/host', '--state-dir', '/var/lib/shoal-install'],
+        ...['--runtime', 'containerd', ...args],
+      ],
+      mounts: [
+        { source: directory, destination: `/host${directory}` },
+        { source: state, destination: '/host/var/lib/shoal-install' },
+        { source: '/proc', destination: '/host/proc', readOnly: true },
+      ],
+    })
+
+  const installed = await onHost('install', '--registry-listen', registry, '--admin-listen', admin)
+  t.regex(installed, /a test pull from docker\.io came by the shim/)
+  t.notDeepEqual(await treeOf(directory), before)
+  await onHost('uninstall')
+  t.deepEqual(await treeOf(directory), before)
+})
+
+/** Modes, owners, times and content of containerd's configuration. */
+async function treeOf(directory: string): Promise<string[]> {
+  const paths = [join(directory, 'config.toml'), join(directory, 'certs.d')]
+  const listed = await run('find', [...paths, '-printf', '%p %m %U:%G %T@\n'])
+  const sums = await run('find', [...paths, '-type', 'f', '-exec', 'sha256sum', '{}', '+'])
+  return [...listed.split('\n'), ...sums.split('\n')].sort()
+}
+
+async function writableDirectory(name: string): Promise<string> {
+  const directory = await store.directory(name)
+  await chown(directory, imageUser.uid, imageUser.gid)
+  return directory
+}
 
 /** runc keeps them apart by name. */
 function containerId(): string {

@@ -1,7 +1,7 @@
 import { run } from '../harness/run.ts'
 
 /** What builds, looks at and runs the image, by Debian package. */
-const packages = ['buildah', 'debootstrap', 'runc', 'umoci']
+const packages = ['buildah', 'containerd', 'debootstrap', 'runc', 'systemd', 'umoci']
 const aptTimeoutMs = 540_000
 
 /**

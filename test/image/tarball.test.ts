@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import test from 'ava'
 import { writeTarball } from '../../packaging/tarball.ts'
 import { run } from '../harness/run.ts'
+import { installBuilders } from './install.ts'
 
 const native = process.arch === 'arm64' ? 'arm64' : 'amd64'
+await installBuilders()
 const directory = await mkdtemp(join(tmpdir(), 'shoal-tarball-test-'))
 test.after.always(() => rm(directory, { recursive: true, force: true }))
 

@@ -26,7 +26,8 @@ export function settingsSection(defaults: { dataDir: string }): string {
     )
     parent[keys.at(-1) ?? ''] = value ?? null
   }
-  const document = new Document({ settings: tree })
+  // Helm reads YAML 1.1, where a plain off is false.
+  const document = new Document({ settings: tree }, { version: '1.1' })
   for (const { path, description } of settings) {
     const keys = path.split('.')
     const section = document.getIn(['settings', ...keys.slice(0, -1)]) as { items: Pair<Scalar>[] }

@@ -244,8 +244,9 @@ function lyingStore(blobs: BlobStore, options: { consistent: boolean }): BlobSto
 
 /** Upstream is slow enough that the victim turns to the peer for a part. */
 async function startLiarAndVictim(t: ExecutionContext, options: { consistent: boolean }) {
+  // Slow and of many chunks: on a busy machine too the victim meets the liar before all of it is leased.
   const origin = new MemoryOrigin(100)
-  const address = origin.add(randomBlob(3 * MiB))
+  const address = origin.add(randomBlob(16 * MiB))
   const secret = newSecret()
   const liar = await startNode(t, { origin, secret, wrapBlobs: (blobs) => lyingStore(blobs, options) })
   for await (const _ of (await liar.swarm.content.open(address)).read()) break

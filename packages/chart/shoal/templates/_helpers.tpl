@@ -110,7 +110,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{/* `shoal agent --config`: every setting as the values have it, and what only the chart knows. */}}
 {{- define "shoal.config" -}}
 {{- $settings := deepCopy .Values.settings }}
-{{- $_ := set $settings.registry "listen" (include "shoal.registryListen" .) }}
+{{- $listen := include "shoal.registryListen" . }}
+{{- if ne $listen $settings.registry.listen }}
+{{- $_ := set $settings.registry "exposed" true }}
+{{- end }}
+{{- $_ := set $settings.registry "listen" $listen }}
 {{- $_ := set $settings.admin "listen" (include "shoal.adminListen" .) }}
 {{- $_ := set $settings.swarm "listen" (prepend (rest $settings.swarm.listen) (include "shoal.swarmListen" .)) }}
 {{- $_ := set $settings.swarm "bootstrap" (prepend (default (list) $settings.swarm.bootstrap) (include "shoal.bootstrap" .)) }}
