@@ -13,6 +13,7 @@ import type { CacheListener } from './cache-events.ts'
 import type { BlobProof, CacheIndex } from './cache-index.ts'
 import type { DataDirectory } from './data-directory.ts'
 import type { EvictionCandidate } from './evict.ts'
+import type { ForeignContent } from './foreign-content.ts'
 import type { Freed } from './image-catalog.ts'
 import type { LastUse } from './last-use.ts'
 import { KeyedMutex } from './mutex.ts'
@@ -21,7 +22,7 @@ import type { FilePartial } from './partial-blob.ts'
 import type { Residents } from './residents.ts'
 import type { SpaceAmount } from './space-amount.ts'
 import { SpaceKeeper } from './space-keeper.ts'
-import { FileBlob } from './stored-blob.ts'
+import { FileBlob, type FileBlobInit } from './stored-blob.ts'
 import { StoringNotice } from './storing-notice.ts'
 import { UseCount } from './use-count.ts'
 
@@ -32,6 +33,8 @@ export interface FileBlobStoreComponents {
   readonly lastUse: LastUse
   readonly quota?: SpaceAmount | undefined
   readonly minFree?: SpaceAmount | undefined
+  /** A content store on this node that holds blobs too. */
+  readonly foreign?: ForeignContent | undefined
   /** Blobs that must stay. */
   readonly pinned: () => Promise<ReadonlySet<Digest>>
   /** Milliseconds since the epoch. */
@@ -77,17 +80,56 @@ export class FileBlobStore implements BlobStore {
     this.#space.start()
   }
 
+  /** The blob is in the other content store too, or only there. */
+  async foreignAdded(digest: Digest): Promise<void> {
+    if (this.#components.residents.get(digest) === undefined) this.tellAdded(digest)
+    else await this.dropSecondCopy(digest)
+  }
+
+  foreignRemoved(digest: Digest): void {
+    if (this.#components.residents.get(digest) === undefined) this.#tellRemoved(digest)
+  }
+
+  /** Lets go of a blob that the other content store has as well, unless it is used or pinned here. */
+  async dropSecondCopy(digest: Digest): Promise<void> {
+    const { foreign, residents, pinned } = this.#components
+    const [own] = residents.candidatesOf(digest)
+    if (own === undefined || foreign?.get(digest) === undefined || (await pinned()).has(digest)) return
+    await this.#evict(own)
+  }
+
+  /** A blob of the other content store becomes one of our own, without its bytes being written where that can be. */
+  async takeIn(digest: Digest): Promise<void> {
+    const { foreign, directory, residents } = this.#components
+    const descriptor = foreign?.get(digest)
+    const opened = await foreign?.open(digest)
+    if (foreign === undefined || descriptor === undefined || opened === undefined) return
+    await opened.file.close()
+    if (residents.get(digest) !== undefined || this.#owned.has(digest)) return
+    this.#owned.add(digest)
+    try {
+      await this.#space.admit(descriptor)
+      await this.#changes.run(digest, async () => {
+        await directory.linkPartial(digest, foreign.pathOf(digest))
+        await this.#publish(descriptor, opened.proof)
+      })
+    } finally {
+      residents.leavePartial(digest, this.#components.now())
+      this.#owned.delete(digest)
+    }
+  }
+
   async open(digest: Digest, options?: AbortOptions): Promise<StoredBlob | undefined> {
     return this.#run(options, async () => {
       const { residents } = this.#components
-      if (residents.get(digest) === undefined) return undefined
+      if (residents.get(digest) === undefined) return this.#openForeign(digest)
       const endUse = this.#readers.begin(digest)
       try {
         await this.#damaged.get(digest)
         const opened = (await this.#openBlob(digest, endUse)) ?? (await this.#repair(digest, endUse, options))
-        if (opened === undefined) endUse()
-        else this.#touch(digest)
-        return opened
+        if (opened !== undefined) this.#touch(digest)
+        else endUse()
+        return opened ?? (await this.#openForeign(digest))
       } catch (error) {
         endUse()
         throw error
@@ -97,7 +139,8 @@ export class FileBlobStore implements BlobStore {
 
   async has(digest: Digest): Promise<boolean> {
     this.#stopping.signal.throwIfAborted()
-    return this.#components.residents.get(digest) !== undefined
+    const { residents, foreign } = this.#components
+    return residents.get(digest) !== undefined || foreign?.get(digest) !== undefined
   }
 
   async openPartial(descriptor: Descriptor, options?: AbortOptions): Promise<PartialBlob> {
@@ -125,7 +168,9 @@ export class FileBlobStore implements BlobStore {
   }
 
   async *list(options?: AbortOptions): AsyncGenerator<Descriptor> {
-    for (const descriptor of this.#components.residents.byUse()) {
+    const { residents, foreign } = this.#components
+    const others = (foreign?.list() ?? []).filter(({ digest }) => residents.get(digest) === undefined)
+    for (const descriptor of [...residents.byUse(), ...others]) {
       this.#stopping.signal.throwIfAborted()
       options?.signal?.throwIfAborted()
       yield descriptor
@@ -178,7 +223,7 @@ export class FileBlobStore implements BlobStore {
     const known = this.#damaged.get(digest)
     if (known !== undefined) return known
     const descriptor = this.#components.residents.get(digest)
-    if (descriptor === undefined) return
+    if (descriptor === undefined) return this.#components.foreign?.reportDamaged(digest, reason)
     this.#components.onEvent({ type: 'damaged', digest, reason })
     const removing = this.#changes
       .run(digest, () => this.#reopen(descriptor))
@@ -211,11 +256,25 @@ export class FileBlobStore implements BlobStore {
     const descriptor = this.#components.residents.get(digest)
     if (descriptor === undefined) return undefined
     const opened = await this.#files.open(descriptor)
-    if (opened === undefined) return undefined
+    const onDamaged = (reason: string) => void this.reportDamaged(digest, reason)
+    return opened && this.#track({ ...opened, descriptor, onDamaged }, endUse)
+  }
+
+  async #openForeign(digest: Digest): Promise<FileBlob | undefined> {
+    const { foreign } = this.#components
+    const descriptor = foreign?.get(digest)
+    const opened = await foreign?.open(digest)
+    if (foreign === undefined || descriptor === undefined || opened === undefined) return undefined
+    const onDamaged = (reason: string) =>
+      void foreign
+        .reportDamaged(digest, reason)
+        .catch((error) => this.#components.onEvent({ type: 'failed', operation: 'removing damage', error }))
+    return this.#track({ ...opened, descriptor, onDamaged }, () => undefined)
+  }
+
+  #track(init: Omit<FileBlobInit, 'onClosed'>, endUse: () => void): FileBlob {
     const blob = new FileBlob({
-      ...opened,
-      descriptor,
-      onDamaged: (reason) => void this.reportDamaged(digest, reason),
+      ...init,
       onClosed: () => {
         this.#open.delete(blob)
         endUse()
@@ -319,8 +378,12 @@ export class FileBlobStore implements BlobStore {
     const { residents, lastUse } = this.#components
     lastUse.forget(digest)
     if (!residents.removeBlob(digest)) return false
-    for (const listener of this.#removedListeners) listener(digest)
+    if (this.#components.foreign?.get(digest) === undefined) this.#tellRemoved(digest)
     return true
+  }
+
+  #tellRemoved(digest: Digest): void {
+    for (const listener of this.#removedListeners) listener(digest)
   }
 
   async #run<T>(options: AbortOptions | undefined, task: () => Promise<T>): Promise<T> {

@@ -11,11 +11,13 @@ import type { CacheListener } from './cache-events.ts'
 import { CacheIndex } from './cache-index.ts'
 import { DataDirectory } from './data-directory.ts'
 import { type FileLayer, nodeFiles } from './file-layer.ts'
+import { ForeignContent } from './foreign-content.ts'
 import { ImageCatalog } from './image-catalog.ts'
 import { LastUse } from './last-use.ts'
 import { loadResidents } from './load-residents.ts'
 import { LevelMetadataStore } from './metadata-store.ts'
 import { type Recovery, recover } from './recover.ts'
+import { SharedBlobs } from './shared-blobs.ts'
 import type { SpaceAmount } from './space-amount.ts'
 import { type BlobToStore, storeBlob } from './store-blob.ts'
 import { errorCode } from './store-errors.ts'
@@ -28,6 +30,8 @@ export interface CacheInit {
   readonly quota?: SpaceAmount | undefined
   /** What the file system of the data directory keeps free; blobs give way for it. @default none */
   readonly minFree?: SpaceAmount | undefined
+  /** containerd's content store, or its root: blobs in it are served from there, and not kept twice. @default none */
+  readonly containerdContent?: string | undefined
   readonly onEvent?: CacheListener | undefined
   /** Milliseconds since the epoch. @default Date.now */
   readonly now?: () => number
@@ -88,14 +92,32 @@ export async function openCacheOn(files: FileLayer, init: CacheInit): Promise<Ca
   const { index, recovery } = await openOrRebuild(directory, signal)
   const residents = await loadResidents({ directory, index })
   const lastUse = new LastUse(index, now)
-  const images = new ImageCatalog({ index, residents, now, remove: (digests) => blobs.removeUnused(digests) })
+  const report = (operation: string) => (error: unknown) => onEvent({ type: 'failed', operation, error })
+  const foreign =
+    init.containerdContent === undefined
+      ? undefined
+      : new ForeignContent({
+          path: init.containerdContent,
+          index,
+          onEvent,
+          onAdded: (digest) => void blobs.foreignAdded(digest).catch(report('removing a second copy')),
+          onRemoved: (digest) => blobs.foreignRemoved(digest),
+        })
+  const find = (digest: Digest) => residents.get(digest) ?? foreign?.get(digest)
+  const remove = (digests: Iterable<Digest>) => blobs.removeUnused(digests)
+  const images = new ImageCatalog({ index, residents, find, now, remove })
   const pinned = () => images.pinned()
-  const components = { directory, index, residents, lastUse, quota, minFree, pinned, now, onEvent }
+  const components = { directory, index, residents, lastUse, quota, minFree, foreign, pinned, now, onEvent }
   const blobs = new FileBlobStore(components)
+  const upkeep = foreign && new SharedBlobs({ foreign, blobs, residents, pinned, onEvent })
   blobs.start()
+  await foreign?.start()
+  upkeep?.start()
   let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     try {
+      await upkeep?.stop()
+      await foreign?.stop()
       await blobs.stop()
     } finally {
       await lastUse.stop()

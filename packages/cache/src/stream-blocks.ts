@@ -1,12 +1,17 @@
 import type { ByteRange } from '@shoal/content'
-import { blockBytes } from './block-sums.ts'
-
-/** Enough to keep a disk that is slow to answer busy while the client is sent to; 1 MiB for each stream. */
-const piecesAhead = 4
 
 /**
- * Reads a range in pieces of at most a block that end where blocks do, some of them ahead of the reader.
- * At most so many are in memory, whatever the range.
+ * Four blocks. What a piece costs beside its bytes (a trip to another thread, timers, promises) is what a warm read
+ * spends its time on.
+ */
+const pieceBytes = 1024 * 1024
+
+/** The next is read while one is sent: enough for a disk that is slow to answer, and little to hold for each client. */
+const piecesAhead = 2
+
+/**
+ * Reads a range in pieces that end where every piece of the blob does, some of them ahead of the reader. At most so many
+ * are in memory, whatever the range.
  */
 export async function* streamBlocks(
   { start, end }: ByteRange,
@@ -17,7 +22,7 @@ export async function* streamBlocks(
   try {
     for (;;) {
       while (position < end && ahead.length < piecesAhead) {
-        const pieceEnd = Math.min(end, position - (position % blockBytes) + blockBytes)
+        const pieceEnd = Math.min(end, position - (position % pieceBytes) + pieceBytes)
         const reading = read({ start: position, end: pieceEnd })
         reading.catch(() => undefined) // thrown below, when its turn comes
         ahead.push(reading)

@@ -55,11 +55,11 @@ test('its file lies where an OCI image layout has it', async (t) => {
   )
 })
 
-test('it streams in pieces of at most 256 KiB', async (t) => {
+test('it streams in pieces of at most 1 MiB', async (t) => {
   const { stored } = await openStored(t)
   const pieces = await Array.fromAsync(stored.stream())
   t.true(Buffer.concat(pieces).equals(blob.bytes))
-  t.true(pieces.every(({ length }) => length > 0 && length <= 256 * 1024))
+  t.true(pieces.every(({ length }) => length > 0 && length <= 1024 * 1024))
 })
 
 for (const [start, end] of [
@@ -116,7 +116,7 @@ test('an abort ends a stream', async (t) => {
 test('a stream that its reader leaves can be had again', async (t) => {
   const { stored } = await openStored(t)
   for await (const piece of stored.stream()) {
-    t.is(piece.length, 256 * 1024)
+    t.is(piece.length, 1024 * 1024)
     break
   }
   t.true(Buffer.concat(await Array.fromAsync(stored.stream())).equals(blob.bytes))

@@ -26,7 +26,7 @@ export interface ChunkSource {
 
 /** A complete blob whose digest verified. Stays readable until closed, even when evicted meanwhile. */
 export interface StoredBlob extends ChunkSource, AsyncDisposable {
-  /** Streams the range (the whole blob without one) in order, in pieces of at most 256 KiB. */
+  /** Streams the range (the whole blob without one) in order, in pieces of at most 1 MiB. */
   stream(range?: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array>
   close(): Promise<void>
 }
