@@ -23,7 +23,7 @@ import type { Residents } from './residents.ts'
 import type { SpaceAmount } from './space-amount.ts'
 import { SpaceKeeper } from './space-keeper.ts'
 import { FileBlob, type FileBlobInit } from './stored-blob.ts'
-import { StoringNotice } from './storing-notice.ts'
+import { isStoringTrouble, StoringNotice } from './storing-notice.ts'
 import { UseCount } from './use-count.ts'
 
 export interface FileBlobStoreComponents {
@@ -113,6 +113,9 @@ export class FileBlobStore implements BlobStore {
         await directory.linkPartial(digest, foreign.pathOf(digest))
         await this.#publish(descriptor, opened.proof)
       })
+    } catch (error) {
+      if (!isStoringTrouble(error)) throw error
+      this.#notice.failed(descriptor, error) // containerd still has it
     } finally {
       residents.leavePartial(digest, this.#components.now())
       this.#owned.delete(digest)

@@ -106,11 +106,18 @@ export class DataDirectory {
     await this.files.rename(this.partial(digest), this.blob(digest))
   }
 
-  /** Puts a file of another content store among the partial blobs: as a clone, a hard link, or else a copy. */
+  /** Puts a file of another content store among the partial blobs, on the disk: as a clone, a hard link, or else a copy. */
   async linkPartial(digest: Digest, from: string): Promise<void> {
+    const path = this.partial(digest)
     try {
-      await this.files.remove(this.partial(digest))
-      await shareFile(from, this.partial(digest))
+      await this.files.remove(path)
+      await shareFile(from, path)
+      const handle = await this.files.open(path, constants.O_RDONLY)
+      try {
+        await handle.datasync()
+      } finally {
+        await handle.close()
+      }
     } catch (cause) {
       throw storeError(`taking in blob ${digest} from ${from}`, cause, 'not-writable')
     }

@@ -1,9 +1,10 @@
+import type { Stats } from 'node:fs'
 import { lstat, opendir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Digest, type DigestAlgorithm, isDigest } from '@shoal/content'
 import { errorCode } from './store-errors.ts'
 
-const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512']
+export const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512']
 /** Where containerd has its content store below its root. */
 const belowRoot = 'io.containerd.content.v1.content'
 
@@ -39,12 +40,21 @@ export async function* foreignFiles(
   }
 }
 
+/** Undefined for what is no regular file. */
+export function identityIn(stats: Stats): FileIdentity | undefined {
+  if (!stats.isFile()) return undefined
+  return { size: stats.size, modifiedAt: Math.floor(stats.mtimeMs), inode: stats.ino }
+}
+
+export function isSameFile(one: FileIdentity | undefined, other: FileIdentity | undefined): boolean {
+  if (one === undefined || other === undefined) return false
+  return one.size === other.size && one.modifiedAt === other.modifiedAt && one.inode === other.inode
+}
+
 /** Undefined when there is no such regular file. */
 export async function identityOf(path: string): Promise<FileIdentity | undefined> {
   try {
-    const stats = await lstat(path)
-    if (!stats.isFile()) return undefined
-    return { size: stats.size, modifiedAt: Math.floor(stats.mtimeMs), inode: stats.ino }
+    return identityIn(await lstat(path))
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined
     throw error
