@@ -172,16 +172,12 @@ test('a pinned image is taken in by a link, and stays when containerd removes it
   for (const each of image.blobs) await lab.put(each)
   const cache = await lab.openCache()
   await until(() => cache.blobs.has(digest))
-  await cache.metadata.putTag({ registry: 'registry.test', name: 'app' }, '1', {
-    descriptor: image.manifest.descriptor,
-    resolvedAt: 1,
-    isPublic: true,
-  })
+  await image.name(cache, 'registry.test/app:1')
   t.like(await cache.images.list(), [{ name: 'registry.test/app:1' }])
   await cache.images.pin(parseImageReference('registry.test/app:1'))
   await cache.stop()
   const again = await lab.openCache()
-  await until(async () => (await ownFiles(lab.dataDir)).length === 3)
+  await until(async () => again.usedBytes() === image.size)
   const [own, theirs] = [await stat(fileOf(lab.dataDir, 'blobs', blob)), await stat(lab.pathOf(blob))]
   // A clone has its own inode, and the same blocks; where the file system can't, it is a hard link.
   t.true(own.ino === theirs.ino || own.nlink === 1)
@@ -200,15 +196,10 @@ test('a pinned image that was taken in by a link and is damaged is filled anew b
   const cache = await lab.openCache()
   await until(() => cache.blobs.has(digest))
   await cache.images.pin(parseImageReference('registry.test/app:1'))
-  await cache.metadata.putTag({ registry: 'registry.test', name: 'app' }, '1', {
-    descriptor: image.manifest.descriptor,
-    resolvedAt: 1,
-    isPublic: true,
-  })
+  await image.name(cache, 'registry.test/app:1')
   await cache.stop()
   const again = await lab.openCache()
-  const whole = image.blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0)
-  await until(async () => again.usedBytes() === whole)
+  await until(async () => again.usedBytes() === image.size)
   const ownPath = fileOf(lab.dataDir, 'blobs', blob)
   await rm(ownPath)
   await link(lab.pathOf(blob), ownPath) // where the file system clones, we want the link all the same
