@@ -9,6 +9,7 @@ import {
   StoreError,
 } from '@shoal/content'
 import { BlobFiles } from './blob-files.ts'
+import type { BlobListeners } from './blob-listeners.ts'
 import type { CacheListener } from './cache-events.ts'
 import type { BlobProof, CacheIndex } from './cache-index.ts'
 import type { DataDirectory } from './data-directory.ts'
@@ -35,6 +36,7 @@ export interface FileBlobStoreComponents {
   readonly minFree?: SpaceAmount | undefined
   /** A content store on this node that holds blobs too. */
   readonly foreign?: ForeignContent | undefined
+  readonly listeners: BlobListeners
   /** Blobs that must stay. */
   readonly pinned: () => Promise<ReadonlySet<Digest>>
   /** Milliseconds since the epoch. */
@@ -61,8 +63,6 @@ export class FileBlobStore implements BlobStore {
   readonly #syncSlot = { taken: false }
   readonly #running = new Set<Promise<unknown>>()
   readonly #stopping = new AbortController()
-  readonly #addedListeners = new Set<(digest: Digest) => void>()
-  readonly #removedListeners = new Set<(digest: Digest) => void>()
 
   constructor(components: FileBlobStoreComponents) {
     this.#components = components
@@ -80,44 +80,26 @@ export class FileBlobStore implements BlobStore {
     this.#space.start()
   }
 
-  /** The blob is in the other content store too, or only there. */
-  async foreignAdded(digest: Digest): Promise<void> {
-    if (this.#components.residents.get(digest) === undefined) this.tellAdded(digest)
-    else await this.dropSecondCopy(digest)
-  }
-
-  foreignRemoved(digest: Digest): void {
-    if (this.#components.residents.get(digest) === undefined) this.#tellRemoved(digest)
-  }
-
-  /** Lets go of a blob that the other content store has as well, unless it is used or pinned here. */
-  async dropSecondCopy(digest: Digest): Promise<void> {
-    const { foreign, residents, pinned } = this.#components
-    const [own] = residents.candidatesOf(digest)
-    if (own === undefined || foreign?.get(digest) === undefined || (await pinned()).has(digest)) return
-    await this.#evict(own)
-  }
-
-  /** A blob of the other content store becomes one of our own, without its bytes being written where that can be. */
-  async takeIn(digest: Digest): Promise<void> {
-    const { foreign, directory, residents } = this.#components
-    const descriptor = foreign?.get(digest)
-    const opened = await foreign?.open(digest)
-    if (foreign === undefined || descriptor === undefined || opened === undefined) return
-    await opened.file.close()
+  /**
+   * Makes a blob of a file that was verified elsewhere and that `place` puts among the partial ones. Does nothing when
+   * the blob is here, or arriving. What can't be stored is told of, and stays where it is.
+   */
+  async adopt(descriptor: Descriptor, proof: BlobProof, place: () => Promise<void>): Promise<void> {
+    const { residents, now } = this.#components
+    const { digest } = descriptor
     if (residents.get(digest) !== undefined || this.#owned.has(digest)) return
     this.#owned.add(digest)
     try {
       await this.#space.admit(descriptor)
       await this.#changes.run(digest, async () => {
-        await directory.linkPartial(digest, foreign.pathOf(digest))
-        await this.#publish(descriptor, opened.proof)
+        await place()
+        await this.#publish(descriptor, proof)
       })
     } catch (error) {
       if (!isStoringTrouble(error)) throw error
-      this.#notice.failed(descriptor, error) // containerd still has it
+      this.#notice.failed(descriptor, error)
     } finally {
-      residents.leavePartial(digest, this.#components.now())
+      residents.leavePartial(digest, now())
       this.#owned.delete(digest)
     }
   }
@@ -193,18 +175,11 @@ export class FileBlobStore implements BlobStore {
   }
 
   onAdded(listener: (digest: Digest) => void): () => void {
-    this.#addedListeners.add(listener)
-    return () => this.#addedListeners.delete(listener)
-  }
-
-  /** A blob is there that nobody pulled. */
-  tellAdded(digest: Digest): void {
-    for (const listener of this.#addedListeners) listener(digest)
+    return this.#components.listeners.onAdded(listener)
   }
 
   onRemoved(listener: (digest: Digest) => void): () => void {
-    this.#removedListeners.add(listener)
-    return () => this.#removedListeners.delete(listener)
+    return this.#components.listeners.onRemoved(listener)
   }
 
   /** Removes what is kept of these blobs, but for what is in use; what that freed. */
@@ -381,12 +356,8 @@ export class FileBlobStore implements BlobStore {
     const { residents, lastUse } = this.#components
     lastUse.forget(digest)
     if (!residents.removeBlob(digest)) return false
-    if (this.#components.foreign?.get(digest) === undefined) this.#tellRemoved(digest)
+    if (this.#components.foreign?.get(digest) === undefined) this.#components.listeners.removed(digest)
     return true
-  }
-
-  #tellRemoved(digest: Digest): void {
-    for (const listener of this.#removedListeners) listener(digest)
   }
 
   async #run<T>(options: AbortOptions | undefined, task: () => Promise<T>): Promise<T> {

@@ -6,6 +6,7 @@ import {
   type MetadataStore,
   StoreError,
 } from '@shoal/content'
+import { BlobListeners } from './blob-listeners.ts'
 import { FileBlobStore } from './blob-store.ts'
 import type { CacheListener } from './cache-events.ts'
 import { CacheIndex } from './cache-index.ts'
@@ -92,7 +93,7 @@ export async function openCacheOn(files: FileLayer, init: CacheInit): Promise<Ca
   const { index, recovery } = await openOrRebuild(directory, signal)
   const residents = await loadResidents({ directory, index })
   const lastUse = new LastUse(index, now)
-  const report = (operation: string) => (error: unknown) => onEvent({ type: 'failed', operation, error })
+  const listeners = new BlobListeners()
   const foreign =
     init.containerdContent === undefined
       ? undefined
@@ -100,23 +101,23 @@ export async function openCacheOn(files: FileLayer, init: CacheInit): Promise<Ca
           path: init.containerdContent,
           index,
           onEvent,
-          onAdded: (digest) => void blobs.foreignAdded(digest).catch(report('removing a second copy')),
-          onRemoved: (digest) => blobs.foreignRemoved(digest),
+          onAdded: (digest) => shared?.foreignAdded(digest),
+          onRemoved: (digest) => shared?.foreignRemoved(digest),
         })
   const find = (digest: Digest) => residents.get(digest) ?? foreign?.get(digest)
   const remove = (digests: Iterable<Digest>) => blobs.removeUnused(digests)
   const images = new ImageCatalog({ index, residents, find, now, remove })
   const pinned = () => images.pinned()
-  const components = { directory, index, residents, lastUse, quota, minFree, foreign, pinned, now, onEvent }
-  const blobs = new FileBlobStore(components)
-  const upkeep = foreign && new SharedBlobs({ foreign, blobs, residents, pinned, onEvent })
+  const common = { directory, residents, listeners, pinned, onEvent }
+  const blobs = new FileBlobStore({ ...common, index, lastUse, quota, minFree, foreign, now })
+  const shared = foreign && new SharedBlobs({ ...common, foreign, blobs })
   blobs.start()
   await foreign?.start()
-  upkeep?.start()
+  shared?.start()
   let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     try {
-      await upkeep?.stop()
+      await shared?.stop()
       await foreign?.stop()
       await blobs.stop()
     } finally {
@@ -132,7 +133,7 @@ export async function openCacheOn(files: FileLayer, init: CacheInit): Promise<Ca
     usedBytes: () => residents.ownBytes,
     async import(blob, options) {
       await storeBlob(blobs, blob, options)
-      blobs.tellAdded(blob.descriptor.digest)
+      listeners.added(blob.descriptor.digest)
     },
     verify: (options) => verifyBlobs(blobs, options),
     stop() {

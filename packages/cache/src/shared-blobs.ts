@@ -1,12 +1,16 @@
-import type { Digest } from '@shoal/content'
+import type { Descriptor, Digest } from '@shoal/content'
+import type { BlobListeners } from './blob-listeners.ts'
 import type { FileBlobStore } from './blob-store.ts'
 import type { CacheListener } from './cache-events.ts'
+import type { DataDirectory } from './data-directory.ts'
 import type { ForeignContent } from './foreign-content.ts'
 import type { Residents } from './residents.ts'
 
 const intervalMs = 30_000
 
 export interface SharedBlobsInit {
+  readonly directory: DataDirectory
+  readonly listeners: BlobListeners
   readonly foreign: ForeignContent
   readonly blobs: FileBlobStore
   readonly residents: Residents
@@ -37,6 +41,20 @@ export class SharedBlobs {
     await this.#working
   }
 
+  /** The blob is in the other content store too, or only there. */
+  foreignAdded(digest: Digest): void {
+    const { residents, listeners, onEvent } = this.#init
+    if (residents.get(digest) === undefined) return listeners.added(digest)
+    this.#dropSecondCopy(digest).catch((error) =>
+      onEvent({ type: 'failed', operation: 'removing a second copy', error }),
+    )
+  }
+
+  foreignRemoved(digest: Digest): void {
+    const { residents, listeners } = this.#init
+    if (residents.get(digest) === undefined) listeners.removed(digest)
+  }
+
   /** In the background. */
   look(): void {
     const { onEvent } = this.#init
@@ -48,12 +66,30 @@ export class SharedBlobs {
   }
 
   async #look(): Promise<void> {
-    const { foreign, blobs, residents, pinned } = this.#init
+    const { foreign, residents, pinned } = this.#init
     const pins = await pinned()
-    for (const { digest } of foreign.list()) {
+    for (const descriptor of foreign.list()) {
+      const { digest } = descriptor
       const isOwn = residents.get(digest) !== undefined
-      if (pins.has(digest) && !isOwn) await blobs.takeIn(digest)
-      else if (isOwn) await blobs.dropSecondCopy(digest)
+      if (pins.has(digest) && !isOwn) await this.#takeIn(descriptor)
+      else if (isOwn) await this.#dropSecondCopy(digest)
     }
+  }
+
+  /** Lets go of our own copy, unless it is used or pinned here. */
+  async #dropSecondCopy(digest: Digest): Promise<void> {
+    const { foreign, blobs, pinned } = this.#init
+    const pins = await pinned()
+    if (foreign.get(digest) !== undefined && !pins.has(digest)) await blobs.removeUnused([digest])
+  }
+
+  /** A blob of the other content store becomes one of our own, without its bytes being written where that can be. */
+  async #takeIn(descriptor: Descriptor): Promise<void> {
+    const { foreign, blobs, directory } = this.#init
+    const { digest } = descriptor
+    const opened = await foreign.open(digest)
+    if (opened === undefined) return
+    await opened.file.close()
+    await blobs.adopt(descriptor, opened.proof, () => directory.linkPartial(digest, foreign.pathOf(digest)))
   }
 }
