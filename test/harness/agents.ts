@@ -70,6 +70,11 @@ export class SwarmNode implements AsyncDisposable {
     this.#lines = lines
   }
 
+  /** Of its process. */
+  get pid(): number {
+    return this.#daemon.pid
+  }
+
   static async start(init: NodeInit): Promise<SwarmNode> {
     const { name, directory, secretFile, bootstrap, upstreams, flags = [] } = init
     const lines: string[] = []

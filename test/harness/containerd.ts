@@ -6,35 +6,37 @@ import { type Machine, thisMachine } from './machine.ts'
 /** A containerd of our own, with the CRI plugin. */
 export class Containerd implements AsyncDisposable {
   readonly socket: string
+  /** Its content store. */
+  readonly content: string
   readonly #daemon: Daemon
   readonly #hostsDirectory: string
   readonly #machine: Machine
 
-  private constructor(
-    { socket, hostsDirectory }: { socket: string; hostsDirectory: string },
-    daemon: Daemon,
-    machine: Machine,
-  ) {
+  private constructor(directory: string, daemon: Daemon, machine: Machine) {
+    const { socket, hostsDirectory, root } = pathsIn(directory)
     this.socket = socket
+    this.content = join(root, 'io.containerd.content.v1.content')
     this.#hostsDirectory = hostsDirectory
     this.#daemon = daemon
     this.#machine = machine
   }
 
-  /** `directory` takes its configuration, socket and content; docker.io's images come through the shim. */
+  /**
+   * `directory` takes its configuration, socket and content; docker.io's images come through the shim, or from whatever
+   * answers there as a registry.
+   */
   static async start(directory: string, shim: string, machine = thisMachine): Promise<Containerd> {
-    const socket = join(directory, 'c.sock')
-    const hostsDirectory = join(directory, 'certs.d')
+    const { hostsDirectory } = pathsIn(directory)
     await writeHostsToml(join(hostsDirectory, 'docker.io'), shim)
     const file = join(directory, 'config.toml')
-    await writeFile(file, configuration(directory, socket, hostsDirectory))
+    await writeFile(file, configuration(directory))
     const daemon = await machine.start({
       name: 'containerd',
       file: 'containerd',
       args: ['--config', file],
       ready: (line) => line.includes('containerd successfully booted'),
     })
-    return new Containerd({ socket, hostsDirectory }, daemon, machine)
+    return new Containerd(directory, daemon, machine)
   }
 
   /** The command by which `ctr` pulls an image through the shim, which it knows by `--hosts-dir`, and unpacks it. */
@@ -57,6 +59,11 @@ export class Containerd implements AsyncDisposable {
     await this.#machine.run(file, args)
     const listed = await this.#images('default', 'list', `name==${name}`)
     return /sha256:[0-9a-f]{64}/.exec(listed)?.[0] ?? 'none'
+  }
+
+  /** Removes an image, and waits until containerd has collected the content that no other needs. */
+  async remove(name: string): Promise<void> {
+    await this.#images('default', 'rm', '--sync', name)
   }
 
   /** Mounts an image's root file system read-only, until it is disposed of. */
@@ -97,9 +104,18 @@ async function writeHostsToml(directory: string, shim: string): Promise<void> {
   )
 }
 
-function configuration(directory: string, socket: string, hostsDirectory: string): string {
+function pathsIn(directory: string) {
+  return {
+    root: join(directory, 'root'),
+    socket: join(directory, 'c.sock'),
+    hostsDirectory: join(directory, 'certs.d'),
+  }
+}
+
+function configuration(directory: string): string {
+  const { root, socket, hostsDirectory } = pathsIn(directory)
   return `version = 2
-root = "${join(directory, 'root')}"
+root = "${root}"
 state = "${join(directory, 'state')}"
 [grpc]
   address = "${socket}"

@@ -29,6 +29,7 @@ export async function openAgentCache(
       dataDir: settings.dataDir,
       quota: parseSpaceAmount(settings.cache.quota),
       minFree: parseSpaceAmount(settings.cache.minFree),
+      containerdContent: settings.cache.containerdContent,
       onEvent: (event) => books.record(event),
       ...(signal && { signal }),
     })

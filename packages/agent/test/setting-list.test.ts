@@ -21,6 +21,7 @@ test('the flags that examples rely on are there', (t) => {
     '--cache-min-free',
     '--cache-quota',
     '--cluster-secret-file',
+    '--containerd-content',
     '--credentials-file',
     '--credentials-provider-bin-dir',
     '--credentials-provider-config',

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { type ByteRange, type ChunkLayout, InvalidInputError, StoreError } from '@shoal/content'
 import type { OpenFile } from './file-layer.ts'
 import { storeError } from './store-errors.ts'
@@ -54,8 +55,13 @@ export class BlobFile {
   }
 
   async hasSize(bytes: number): Promise<boolean> {
-    const stats = await this.#handle.stat()
+    const stats = await this.stats()
     return stats.isFile() && stats.size === bytes
+  }
+
+  /** Of the open file, which need not be the one that has its name by now. */
+  stats(): Promise<Stats> {
+    return this.#handle.stat()
   }
 
   /** Puts what was written on the disk. */

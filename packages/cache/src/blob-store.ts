@@ -11,10 +11,12 @@ import {
 } from '@shoal/content'
 import { proveFile } from './adopt-blob.ts'
 import { BlobFiles } from './blob-files.ts'
+import type { BlobListeners } from './blob-listeners.ts'
 import type { CacheListener } from './cache-events.ts'
 import type { BlobProof, CacheIndex } from './cache-index.ts'
 import type { DataDirectory } from './data-directory.ts'
 import type { EvictionCandidate } from './evict.ts'
+import type { ForeignContent } from './foreign-content.ts'
 import type { Freed } from './image-catalog.ts'
 import type { LastUse } from './last-use.ts'
 import { KeyedMutex } from './mutex.ts'
@@ -23,8 +25,8 @@ import type { FilePartial } from './partial-blob.ts'
 import type { Residents } from './residents.ts'
 import type { SpaceAmount } from './space-amount.ts'
 import { SpaceKeeper } from './space-keeper.ts'
-import { FileBlob } from './stored-blob.ts'
-import { StoringNotice } from './storing-notice.ts'
+import { FileBlob, type FileBlobInit } from './stored-blob.ts'
+import { isStoringTrouble, StoringNotice } from './storing-notice.ts'
 import { UseCount } from './use-count.ts'
 
 export interface FileBlobStoreComponents {
@@ -34,6 +36,9 @@ export interface FileBlobStoreComponents {
   readonly lastUse: LastUse
   readonly quota?: SpaceAmount | undefined
   readonly minFree?: SpaceAmount | undefined
+  /** A content store on this node that holds blobs too. */
+  readonly foreign?: ForeignContent | undefined
+  readonly listeners: BlobListeners
   /** Blobs that must stay. */
   readonly pinned: () => Promise<ReadonlySet<Digest>>
   /** Milliseconds since the epoch. */
@@ -60,8 +65,6 @@ export class FileBlobStore implements BlobStore {
   readonly #syncSlot = { taken: false }
   readonly #running = new Set<Promise<unknown>>()
   readonly #stopping = new AbortController()
-  readonly #addedListeners = new Set<(digest: Digest) => void>()
-  readonly #removedListeners = new Set<(digest: Digest) => void>()
 
   constructor(components: FileBlobStoreComponents) {
     this.#components = components
@@ -79,17 +82,41 @@ export class FileBlobStore implements BlobStore {
     this.#space.start()
   }
 
+  /**
+   * Makes a blob of a file that was verified elsewhere and that `place` puts among the partial ones. Does nothing when
+   * the blob is here, or arriving. What can't be stored is told of, and stays where it is.
+   */
+  async adopt(descriptor: Descriptor, proof: BlobProof, place: () => Promise<void>): Promise<void> {
+    const { residents, now } = this.#components
+    const { digest } = descriptor
+    if (residents.get(digest) !== undefined || this.#owned.has(digest)) return
+    this.#owned.add(digest)
+    try {
+      await this.#space.admit(descriptor)
+      await this.#changes.run(digest, async () => {
+        await place()
+        await this.#publish(descriptor, proof)
+      })
+    } catch (error) {
+      if (!isStoringTrouble(error)) throw error
+      this.#notice.failed(descriptor, error)
+    } finally {
+      residents.leavePartial(digest, now())
+      this.#owned.delete(digest)
+    }
+  }
+
   async open(digest: Digest, options?: AbortOptions): Promise<StoredBlob | undefined> {
     return this.#run(options, async () => {
       const { residents } = this.#components
-      if (residents.get(digest) === undefined) return undefined
+      if (residents.get(digest) === undefined) return this.#openForeign(digest)
       const endUse = this.#readers.begin(digest)
       try {
         await this.#damaged.get(digest)
         const opened = (await this.#openBlob(digest, endUse)) ?? (await this.#repair(digest, endUse, options))
-        if (opened === undefined) endUse()
-        else this.#touch(digest)
-        return opened
+        if (opened !== undefined) this.#touch(digest)
+        else endUse()
+        return opened ?? (await this.#openForeign(digest))
       } catch (error) {
         endUse()
         throw error
@@ -99,7 +126,8 @@ export class FileBlobStore implements BlobStore {
 
   async has(digest: Digest): Promise<boolean> {
     this.#stopping.signal.throwIfAborted()
-    return this.#components.residents.get(digest) !== undefined
+    const { residents, foreign } = this.#components
+    return residents.get(digest) !== undefined || foreign?.get(digest) !== undefined
   }
 
   async openPartial(descriptor: Descriptor, options?: AbortOptions): Promise<PartialBlob> {
@@ -127,7 +155,9 @@ export class FileBlobStore implements BlobStore {
   }
 
   async *list(options?: AbortOptions): AsyncGenerator<Descriptor> {
-    for (const descriptor of this.#components.residents.byUse()) {
+    const { residents, foreign } = this.#components
+    const others = (foreign?.list() ?? []).filter(({ digest }) => residents.get(digest) === undefined)
+    for (const descriptor of [...residents.byUse(), ...others]) {
       this.#stopping.signal.throwIfAborted()
       options?.signal?.throwIfAborted()
       yield descriptor
@@ -147,18 +177,11 @@ export class FileBlobStore implements BlobStore {
   }
 
   onAdded(listener: (digest: Digest) => void): () => void {
-    this.#addedListeners.add(listener)
-    return () => this.#addedListeners.delete(listener)
-  }
-
-  /** A blob is there that nobody pulled. */
-  tellAdded(digest: Digest): void {
-    for (const listener of this.#addedListeners) listener(digest)
+    return this.#components.listeners.onAdded(listener)
   }
 
   onRemoved(listener: (digest: Digest) => void): () => void {
-    this.#removedListeners.add(listener)
-    return () => this.#removedListeners.delete(listener)
+    return this.#components.listeners.onRemoved(listener)
   }
 
   /** Removes what is kept of these blobs, but for what is in use; what that freed. */
@@ -199,7 +222,7 @@ export class FileBlobStore implements BlobStore {
     } finally {
       this.#owned.delete(digest)
     }
-    this.tellAdded(digest)
+    this.#components.listeners.added(digest)
     this.#space.enforce()
   }
 
@@ -208,7 +231,7 @@ export class FileBlobStore implements BlobStore {
     const known = this.#damaged.get(digest)
     if (known !== undefined) return known
     const descriptor = this.#components.residents.get(digest)
-    if (descriptor === undefined) return
+    if (descriptor === undefined) return this.#components.foreign?.reportDamaged(digest, reason)
     this.#components.onEvent({ type: 'damaged', digest, reason })
     const removing = this.#changes
       .run(digest, () => this.#reopen(descriptor))
@@ -241,11 +264,25 @@ export class FileBlobStore implements BlobStore {
     const descriptor = this.#components.residents.get(digest)
     if (descriptor === undefined) return undefined
     const opened = await this.#files.open(descriptor)
-    if (opened === undefined) return undefined
+    const onDamaged = (reason: string) => void this.reportDamaged(digest, reason)
+    return opened && this.#track({ ...opened, descriptor, onDamaged }, endUse)
+  }
+
+  async #openForeign(digest: Digest): Promise<FileBlob | undefined> {
+    const { foreign } = this.#components
+    const descriptor = foreign?.get(digest)
+    const opened = await foreign?.open(digest)
+    if (foreign === undefined || descriptor === undefined || opened === undefined) return undefined
+    const onDamaged = (reason: string) =>
+      void foreign
+        .reportDamaged(digest, reason)
+        .catch((error) => this.#components.onEvent({ type: 'failed', operation: 'removing damage', error }))
+    return this.#track({ ...opened, descriptor, onDamaged }, () => undefined)
+  }
+
+  #track(init: Omit<FileBlobInit, 'onClosed'>, endUse: () => void): FileBlob {
     const blob = new FileBlob({
-      ...opened,
-      descriptor,
-      onDamaged: (reason) => void this.reportDamaged(digest, reason),
+      ...init,
       onClosed: () => {
         this.#open.delete(blob)
         endUse()
@@ -362,7 +399,7 @@ export class FileBlobStore implements BlobStore {
     const { residents, lastUse } = this.#components
     lastUse.forget(digest)
     if (!residents.removeBlob(digest)) return false
-    for (const listener of this.#removedListeners) listener(digest)
+    if (this.#components.foreign?.get(digest) === undefined) this.#components.listeners.removed(digest)
     return true
   }
 

@@ -1,10 +1,12 @@
 import { ChunkLayout, type Descriptor, type Digest, isDigest, type TagRecord } from '@shoal/content'
 import { BlockSums } from './block-sums.ts'
+import type { FileIdentity } from './foreign-files.ts'
 import { IndexDatabase, type Operation } from './index-database.ts'
 import {
   type BlobRow,
   blobRow,
   bytesRow,
+  identityRow,
   type ManifestReferences,
   manifestRow,
   numberRow,
@@ -54,6 +56,10 @@ export class CacheIndex {
   /** Names of images that must stay; when they were pinned, in milliseconds since the epoch. */
   readonly pins: Table<number>
   readonly tags: Table<TagRecord>
+  /** Files of another content store that were verified. */
+  readonly foreign: Table<FileIdentity>
+  /** Chunk hashes, then block sums of those. */
+  readonly foreignProofs: Table<Uint8Array>
 
   constructor(db: IndexDatabase) {
     this.#db = db
@@ -68,6 +74,8 @@ export class CacheIndex {
     this.manifests = new Table(db, 'manifest', manifestRow)
     this.names = new Table(db, 'name', numberRow)
     this.pins = new Table(db, 'pin', numberRow)
+    this.foreign = new Table(db, 'foreign', identityRow)
+    this.foreignProofs = new Table(db, 'foreignproof', bytesRow)
     this.tags = new Table(db, 'tag', tagRow)
   }
 
@@ -141,6 +149,28 @@ export class CacheIndex {
 
   async removeBlob(digest: Digest): Promise<void> {
     await this.commit(this.#blobRows(digest))
+  }
+
+  async putForeign(
+    { digest }: Descriptor,
+    { identity, proof }: { readonly identity: FileIdentity; readonly proof: BlobProof },
+  ): Promise<void> {
+    const both = Buffer.concat([proof.hashes, proof.sums.bytes])
+    const operations = [this.foreign.put(digest, identity), this.foreignProofs.put(digest, both)]
+    if (proof.references !== undefined) operations.push(this.manifests.put(digest, proof.references))
+    await this.commit(operations)
+  }
+
+  async foreignProofOf({ digest, size }: Descriptor): Promise<BlobProof | undefined> {
+    const both = await this.foreignProofs.get(digest)
+    if (both === undefined) return undefined
+    const hashesLength = new ChunkLayout(size).count * chunkHashBytes
+    const sums = BlockSums.fromBytes(size, both.subarray(hashesLength))
+    return sums && { hashes: both.subarray(0, hashesLength), sums }
+  }
+
+  async removeForeign(digest: Digest): Promise<void> {
+    await this.commit([this.foreign.del(digest), this.foreignProofs.del(digest)])
   }
 
   async removePartial(digest: Digest): Promise<void> {

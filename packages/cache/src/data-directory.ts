@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, lstat, mkdir, opendir, stat } from 'node:fs/promises'
+import { access, lstat, mkdir, readdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import {
   type Digest,
@@ -10,12 +10,16 @@ import {
   parseDigest,
 } from '@shoal/content'
 import { type FileLayer, nodeFiles } from './file-layer.ts'
+import { shareFile } from './share-file.ts'
 import { errorCode, storeError } from './store-errors.ts'
 
 const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512']
 
 /** The unit of `st_blocks`, whatever the file system's own is. */
 const statBlockBytes = 512
+
+/** Looked at together, so that a start with many blobs does not wait for each. */
+const filesAtATime = 64
 
 type Kind = 'blobs' | 'partial'
 
@@ -78,7 +82,7 @@ export class DataDirectory {
   /** Uploads end with the process that took them. */
   async removeUploads(): Promise<void> {
     const parent = join(this.path, 'uploads')
-    for await (const { name } of await opendir(parent)) await this.#remove(join(parent, name))
+    for (const name of await readdir(parent)) await this.#remove(join(parent, name))
   }
 
   /** What lies among the complete blobs. Names that are no digest are not ours, and left alone. */
@@ -118,6 +122,23 @@ export class DataDirectory {
     await this.files.rename(this.partial(digest), this.blob(digest))
   }
 
+  /** Puts a file of another content store among the partial blobs, on the disk: as a clone, a hard link, or else a copy. */
+  async linkPartial(digest: Digest, from: string): Promise<void> {
+    const path = this.partial(digest)
+    try {
+      await this.files.remove(path)
+      await shareFile(from, path)
+      const handle = await this.files.open(path, constants.O_RDONLY)
+      try {
+        await handle.datasync()
+      } finally {
+        await handle.close()
+      }
+    } catch (cause) {
+      throw storeError(`taking in blob ${digest} from ${from}`, cause, 'not-writable')
+    }
+  }
+
   /** A complete blob that needs filling again. */
   async reopenBlob(digest: Digest): Promise<void> {
     await this.files.rename(this.blob(digest), this.partial(digest))
@@ -140,11 +161,13 @@ export class DataDirectory {
   async *#files(kind: Kind): AsyncGenerator<DigestFile> {
     for (const algorithm of algorithms) {
       const parent = join(this.path, kind, algorithm)
-      for await (const entry of await opendir(parent)) {
-        const digest = `${algorithm}:${entry.name}`
-        if (!isDigest(digest)) continue
-        const found = await lookAt(join(parent, entry.name))
-        if (found !== undefined) yield { digest, ...found }
+      const names = (await readdir(parent)).filter((name) => isDigest(`${algorithm}:${name}`))
+      for (let done = 0; done < names.length; done += filesAtATime) {
+        const some = names.slice(done, done + filesAtATime)
+        const found = await Promise.all(some.map((name) => lookAt(join(parent, name))))
+        for (const [at, file] of found.entries()) {
+          if (file !== undefined) yield { digest: parseDigest(`${algorithm}:${some[at]}`), ...file }
+        }
       }
     }
   }

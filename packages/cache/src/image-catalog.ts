@@ -1,4 +1,5 @@
 import {
+  type Descriptor,
   type Digest,
   formatImageReference,
   type ImageReference,
@@ -34,6 +35,8 @@ export interface Freed {
 export interface ImageCatalogComponents {
   readonly index: CacheIndex
   readonly residents: Residents
+  /** A complete blob, wherever it is; undefined when there is none. */
+  readonly find: (digest: Digest) => Descriptor | undefined
   readonly now: () => number
   /** Removes complete and abandoned partial blobs, but for those in use; what that freed. */
   readonly remove: (digests: Iterable<Digest>) => Promise<Freed>
@@ -57,14 +60,14 @@ export class ImageCatalog {
   /** The most recently used first. A manifest by itself counts, when no image refers to it. */
   async list(): Promise<CachedImage[]> {
     const { graph, images, awaited } = await this.#load()
-    const { residents } = this.#components
+    const { find } = this.#components
     const listed = images
       .map((image) => this.#describe(graph, image))
       .filter(({ held, pinned }) => held > 0 || pinned)
     const named = graph.reachable(images.map(({ root }) => root.digest))
     const nameless: CachedImage[] = []
     for (const digest of graph.manifests()) {
-      const root = residents.get(digest)
+      const root = find(digest)
       if (root === undefined || named.has(digest)) continue
       nameless.push(this.#describe(graph, { name: undefined, root, pinned: false }))
     }
@@ -112,7 +115,7 @@ export class ImageCatalog {
     const isMeant = this.#matcher(image)
     const meant = images.filter(isMeant)
     const roots = new Set(meant.map(({ root }) => root.digest))
-    if (typeof image === 'string' && this.#components.residents.get(image) !== undefined) roots.add(image)
+    if (typeof image === 'string' && this.#components.find(image) !== undefined) roots.add(image)
     if (roots.size === 0) throw unknown(image)
     const pinned = meant.find((each) => each.pinned)
     if (pinned !== undefined) {
@@ -156,7 +159,7 @@ export class ImageCatalog {
     const { graph, images } = await this.#load()
     const found = images.find(this.#matcher(image))
     if (found !== undefined) return this.#describe(graph, found)
-    const root = typeof image === 'string' ? this.#components.residents.get(image) : undefined
+    const root = typeof image === 'string' ? this.#components.find(image) : undefined
     if (root === undefined) throw unknown(image)
     return this.#describe(graph, { name: undefined, root, pinned: false })
   }
@@ -173,9 +176,9 @@ export class ImageCatalog {
   }
 
   #describe(graph: ImageGraph, image: Omit<NamedImage, 'name'> & { name: string | undefined }): CachedImage {
-    const { residents } = this.#components
+    const { residents, find } = this.#components
     const { root, name, pinned } = image
-    const content = graph.contentOf(root, (digest) => residents.get(digest) !== undefined)
+    const content = graph.contentOf(root, (digest) => find(digest) !== undefined)
     const uses = [...graph.reachable([root.digest])].map((digest) => residents.lastUsedAt(digest))
     const lastUsedAt = uses.reduce((latest, at) => Math.max(latest, at), 0)
     const used = { lastUsedAt: lastUsedAt === 0 ? undefined : lastUsedAt }
@@ -220,12 +223,12 @@ export class ImageCatalog {
   }
 
   async #byDigest(pins: ReadonlySet<string>): Promise<NamedImage[]> {
-    const { index, residents } = this.#components
+    const { index, find } = this.#components
     const images: NamedImage[] = []
     for await (const key of index.names.keys()) {
       const [digest = '', registry = '', ...name] = key.split('/')
       if (!isDigest(digest)) continue
-      const known = residents.get(digest) ?? (await index.descriptors.get(digest))
+      const known = find(digest) ?? (await index.descriptors.get(digest))
       const root = { digest, size: known?.size ?? 0, mediaType: known?.mediaType ?? '' }
       const text = formatImageReference({ registry, name: name.join('/'), digest })
       images.push({ name: text, root, pinned: pins.has(text) })

@@ -21,6 +21,9 @@ interface Batch {
 /** LevelDB holds 4 MiB in its log and writes as much again as a table; twice that makes room for a compaction. */
 const minFreeBytes = 16 * 1024 * 1024
 
+/** Each read crosses to another thread and back, which is what a listing's time goes to. */
+const rowsAtATime = 256
+
 /**
  * LevelDB as the index uses it: writes that arrive while one is under way share the next (a group commit, so
  * a mark costs no write of its own), and a write that failed does no lasting harm.
@@ -63,9 +66,9 @@ export class IndexDatabase {
     const iterator = await this.#read(async () => this.#db.iterator(rangeOf(prefix)))
     try {
       for (;;) {
-        const entry = await this.#read(() => iterator.next())
-        if (entry === undefined) return
-        yield entry
+        const entries = await this.#read(() => iterator.nextv(rowsAtATime))
+        if (entries.length === 0) return
+        yield* entries
       }
     } finally {
       await iterator.close()
@@ -76,9 +79,9 @@ export class IndexDatabase {
     const iterator = await this.#read(async () => this.#db.keys(rangeOf(prefix)))
     try {
       for (;;) {
-        const key = await this.#read(() => iterator.next())
-        if (key === undefined) return
-        yield key
+        const keys = await this.#read(() => iterator.nextv(rowsAtATime))
+        if (keys.length === 0) return
+        yield* keys
       }
     } finally {
       await iterator.close()

@@ -7,16 +7,19 @@ import {
   StoreError,
   type UploadStore,
 } from '@shoal/content'
+import { BlobListeners } from './blob-listeners.ts'
 import { FileBlobStore } from './blob-store.ts'
 import type { CacheListener } from './cache-events.ts'
 import { CacheIndex } from './cache-index.ts'
 import { DataDirectory } from './data-directory.ts'
 import { type FileLayer, nodeFiles } from './file-layer.ts'
+import { ForeignContent } from './foreign-content.ts'
 import { ImageCatalog } from './image-catalog.ts'
 import { LastUse } from './last-use.ts'
 import { loadResidents } from './load-residents.ts'
 import { LevelMetadataStore } from './metadata-store.ts'
 import { type Recovery, recover } from './recover.ts'
+import { SharedBlobs } from './shared-blobs.ts'
 import type { SpaceAmount } from './space-amount.ts'
 import { type BlobToStore, storeBlob } from './store-blob.ts'
 import { errorCode } from './store-errors.ts'
@@ -30,6 +33,8 @@ export interface CacheInit {
   readonly quota?: SpaceAmount | undefined
   /** What the file system of the data directory keeps free; blobs give way for it. @default none */
   readonly minFree?: SpaceAmount | undefined
+  /** containerd's content store, or its root: blobs in it are served from there, and not kept twice. @default none */
+  readonly containerdContent?: string | undefined
   readonly onEvent?: CacheListener | undefined
   /** Milliseconds since the epoch. @default Date.now */
   readonly now?: () => number
@@ -93,14 +98,32 @@ export async function openCacheOn(files: FileLayer, init: CacheInit): Promise<Ca
   await directory.removeUploads()
   const residents = await loadResidents({ directory, index })
   const lastUse = new LastUse(index, now)
-  const images = new ImageCatalog({ index, residents, now, remove: (digests) => blobs.removeUnused(digests) })
+  const listeners = new BlobListeners()
+  const foreign =
+    init.containerdContent === undefined
+      ? undefined
+      : new ForeignContent({
+          path: init.containerdContent,
+          index,
+          onEvent,
+          onAdded: (digest) => shared?.foreignAdded(digest),
+          onRemoved: (digest) => shared?.foreignRemoved(digest),
+        })
+  const find = (digest: Digest) => residents.get(digest) ?? foreign?.get(digest)
+  const remove = (digests: Iterable<Digest>) => blobs.removeUnused(digests)
+  const images = new ImageCatalog({ index, residents, find, now, remove })
   const pinned = () => images.pinned()
-  const components = { directory, index, residents, lastUse, quota, minFree, pinned, now, onEvent }
-  const blobs = new FileBlobStore(components)
+  const common = { directory, residents, listeners, pinned, onEvent }
+  const blobs = new FileBlobStore({ ...common, index, lastUse, quota, minFree, foreign, now })
+  const shared = foreign && new SharedBlobs({ ...common, foreign, blobs })
   blobs.start()
+  await foreign?.start()
+  shared?.start()
   let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     try {
+      await shared?.stop()
+      await foreign?.stop()
       await blobs.stop()
     } finally {
       await lastUse.stop()
@@ -116,7 +139,7 @@ export async function openCacheOn(files: FileLayer, init: CacheInit): Promise<Ca
     usedBytes: () => residents.ownBytes,
     async import(blob, options) {
       await storeBlob(blobs, blob, options)
-      blobs.tellAdded(blob.descriptor.digest)
+      listeners.added(blob.descriptor.digest)
     },
     verify: (options) => verifyBlobs(blobs, options),
     stop() {

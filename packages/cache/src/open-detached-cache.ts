@@ -17,7 +17,13 @@ export async function openDetachedCache(why: StoreError): Promise<Cache> {
   return {
     blobs: new NoBlobStore(why),
     metadata: new LevelMetadataStore(index, Date.now),
-    images: new ImageCatalog({ index, residents: new Residents(), now: Date.now, remove }),
+    images: new ImageCatalog({
+      index,
+      residents: new Residents(),
+      find: () => undefined,
+      now: Date.now,
+      remove,
+    }),
     uploads: {
       async begin() {
         throw why

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { ChunkLayout, type Descriptor } from '@shoal/content'
+import { ChunkLayout, type Descriptor, type Digest } from '@shoal/content'
 import { BlobFile } from './blob-file.ts'
 import type { CacheIndex } from './cache-index.ts'
 import type { DataDirectory } from './data-directory.ts'
+import type { OpenFile } from './file-layer.ts'
 import type { Operation } from './index-database.ts'
 import { FilePartial, type FilePartialInit } from './partial-blob.ts'
 import { storeError } from './store-errors.ts'
@@ -39,8 +40,7 @@ export async function openFilePartial({ directory, signal, ...init }: OpenPartia
 async function openSparse(directory: DataDirectory, { digest, size }: Descriptor): Promise<BlobFile> {
   const doing = `creating the file of partial blob ${digest}`
   try {
-    const flags = constants.O_RDWR | constants.O_CREAT
-    const handle = await directory.files.open(directory.partial(digest), flags)
+    const handle = await openUnshared(directory, digest)
     try {
       await handle.truncate(size)
     } catch (error) {
@@ -51,6 +51,17 @@ async function openSparse(directory: DataDirectory, { digest, size }: Descriptor
   } catch (cause) {
     throw storeError(doing, cause, 'not-writable')
   }
+}
+
+/** A file that has another name too, in somebody else's content store, is not for us to write: we begin a new one. */
+async function openUnshared(directory: DataDirectory, digest: Digest): Promise<OpenFile> {
+  const flags = constants.O_RDWR | constants.O_CREAT
+  const open = () => directory.files.open(directory.partial(digest), flags)
+  const handle = await open()
+  if ((await handle.stat()).nlink === 1) return handle
+  await handle.close()
+  await directory.removePartial(digest)
+  return open()
 }
 
 /** A power loss may keep a mark and lose the bytes, so each marked chunk is read and hashed again. */

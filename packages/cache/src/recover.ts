@@ -1,7 +1,7 @@
 import { type Digest, isDigest } from '@shoal/content'
 import { adoptBlob } from './adopt-blob.ts'
 import type { CacheIndex } from './cache-index.ts'
-import type { DataDirectory } from './data-directory.ts'
+import type { DataDirectory, DigestFile } from './data-directory.ts'
 import type { Operation } from './index-database.ts'
 import { unknownMediaType } from './manifest-references.ts'
 
@@ -25,42 +25,61 @@ interface RecoverInit {
  */
 export async function recover(init: RecoverInit): Promise<Recovery> {
   const removed = new Set<Digest>()
-  await dropRowsWithoutFile(init, removed)
-  const adopted = await adoptFilesWithoutRow(init, removed)
+  const files = await sizesOf(init.directory.blobFiles())
+  const known = await dropRowsWithoutFile(init, files, removed)
+  const unknown = [...files].filter(([digest]) => !known.has(digest) && !removed.has(digest))
+  const adopted = await adoptFiles(init, unknown, removed)
   await dropPartialRowsWithoutFile(init, removed)
   await removePartialFilesWithoutRow(init, removed)
   await dropOrphans(init)
   return { adopted, removed: [...removed].filter((digest) => !adopted.includes(digest)) }
 }
 
+/** Size of each file; undefined for what is no regular one. */
+type FileSizes = ReadonlyMap<Digest, number | undefined>
+
+async function sizesOf(files: AsyncIterable<DigestFile>): Promise<FileSizes> {
+  const sizes = new Map<Digest, number | undefined>()
+  for await (const { digest, size } of files) sizes.set(digest, size)
+  return sizes
+}
+
+/** The blobs of which row and file agree. */
 async function dropRowsWithoutFile(
   { directory, index, signal }: RecoverInit,
+  files: FileSizes,
   removed: Set<Digest>,
-): Promise<void> {
+): Promise<Set<Digest>> {
+  const known = new Set<Digest>()
   for await (const [key, row] of index.blobs.entries()) {
     signal?.throwIfAborted()
     if (!isDigest(key)) await index.commit([index.blobs.del(key)])
     else if (row === undefined)
       await index.removeBlob(key) // the file, if it is whole, is adopted next
-    else if ((await directory.blobSize(key)) !== row.size) {
+    else if (files.get(key) === row.size) known.add(key)
+    else {
       removed.add(key)
       await directory.removeBlob(key)
       await index.removeBlob(key)
     }
   }
+  return known
 }
 
-async function adoptFilesWithoutRow(init: RecoverInit, removed: Set<Digest>): Promise<Digest[]> {
-  const { directory, index, signal } = init
+async function adoptFiles(
+  init: RecoverInit,
+  files: Iterable<readonly [Digest, number | undefined]>,
+  removed: Set<Digest>,
+): Promise<Digest[]> {
+  const { index, signal } = init
   const adopted: Digest[] = []
-  for await (const { digest, size } of directory.blobFiles()) {
+  for (const [digest, size] of files) {
     signal?.throwIfAborted()
-    if ((await index.blobs.get(digest)) !== undefined) continue
     // The row of the partial blob is still there when the crash came between the renaming and the new row.
     const row = (await index.partials.get(digest)) ?? (await index.descriptors.get(digest))
     const descriptor = { digest, size: size ?? 0, mediaType: row?.mediaType ?? unknownMediaType }
-    const hashes = await adoptBlob(init, descriptor, signal)
-    if (hashes === undefined) removed.add(digest)
+    const proof = await adoptBlob(init, descriptor, signal)
+    if (proof === undefined) removed.add(digest)
     else adopted.push(digest)
   }
   return adopted

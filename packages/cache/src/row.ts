@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { type Descriptor, isDigest, type TagRecord } from '@shoal/content'
+import type { FileIdentity } from './foreign-files.ts'
 
 /** How a table's values look on disk. `decode` gives undefined for anything that `encode` did not write. */
 export interface RowCodec<V> {
@@ -60,6 +61,13 @@ export const manifestRow = jsonRow<ManifestReferences>((value) => {
   })
   const blobs = parseAll(value.blobs, parseDescriptor)
   return manifests && blobs && { manifests, blobs }
+})
+
+export const identityRow = jsonRow<FileIdentity>((value) => {
+  if (!isObject(value)) return undefined
+  const { size, modifiedAt, inode } = value
+  if (!isCount(size) || !isCount(modifiedAt) || !isCount(inode)) return undefined
+  return { size, modifiedAt, inode }
 })
 
 /** All of a list, or undefined. */

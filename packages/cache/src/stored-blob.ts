@@ -7,6 +7,7 @@ import {
   type ReadonlyChunkSet,
   type StoredBlob,
   StoreError,
+  type StreamOptions,
 } from '@shoal/content'
 import { assertRange, type BlobFile } from './blob-file.ts'
 import { type BlobProof, chunkHashBytes } from './cache-index.ts'
@@ -48,16 +49,20 @@ export class FileBlob implements StoredBlob {
       this.#init.file.assertOpen()
       return new Uint8Array()
     }
-    const { start, end } = this.#init.proof.sums.cover(range)
-    const bytes = await this.#readChecked({ start, end })
-    return bytes.subarray(range.start - start, range.end - start)
+    return this.#readChecked(range)
   }
 
-  async *stream(range?: ByteRange, options?: AbortOptions): AsyncGenerator<Uint8Array> {
-    const wanted = range ?? { start: 0, end: this.layout.size }
-    assertRange(wanted, this.layout)
-    for await (const piece of streamBlocks(wanted, (range) => this.readAt(range, options))) {
-      options?.signal?.throwIfAborted()
+  async *stream(
+    range: ByteRange = { start: 0, end: this.layout.size },
+    { signal, borrow = false }: StreamOptions = {},
+  ): AsyncGenerator<Uint8Array> {
+    assertRange(range, this.layout)
+    const read = async (piece: ByteRange, memory: Uint8Array | undefined) => {
+      signal?.throwIfAborted()
+      return this.#readChecked(piece, memory)
+    }
+    for await (const piece of streamBlocks({ range, read, borrow })) {
+      signal?.throwIfAborted()
       yield piece
     }
   }
@@ -71,19 +76,20 @@ export class FileBlob implements StoredBlob {
     return this.close()
   }
 
-  /** `range` consists of whole blocks. */
-  async #readChecked(range: ByteRange): Promise<Uint8Array> {
+  /** Reads the blocks that a range touches, and checks them. `memory` has room for them all. */
+  async #readChecked(range: ByteRange, memory?: Uint8Array): Promise<Uint8Array> {
     const { file, proof } = this.#init
-    let bytes: Uint8Array
+    const { start, end } = proof.sums.cover(range)
+    const bytes = memory?.subarray(0, end - start) ?? Buffer.allocUnsafeSlow(end - start)
     try {
-      bytes = await file.read(range)
+      await file.readInto(bytes, start)
     } catch (cause) {
       if (!(cause instanceof StoreError) || cause.fault !== 'unreadable') throw cause
       throw this.#damaged(cause.message, cause)
     }
-    const wrong = proof.sums.firstWrong(range.start, bytes)
+    const wrong = proof.sums.firstWrong(start, bytes)
     if (wrong !== undefined) throw this.#damaged(`its bytes from ${wrong} on are not those that were stored`)
-    return bytes
+    return bytes.subarray(range.start - start, range.end - start)
   }
 
   #damaged(reason: string, cause?: StoreError): StoreError {

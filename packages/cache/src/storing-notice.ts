@@ -1,8 +1,13 @@
-import type { Descriptor, Digest, StoreError } from '@shoal/content'
+import { type Descriptor, type Digest, StoreError } from '@shoal/content'
 import type { CacheListener } from './cache-events.ts'
 
 /** Blobs larger than the quota of which is remembered that they were told of. */
 const maxTold = 1_000
+
+/** Whether an error says that there is no room, or no right, to store something. */
+export function isStoringTrouble(error: unknown): error is StoreError {
+  return error instanceof StoreError && ['over-quota', 'disk-full', 'not-writable'].includes(error.fault)
+}
 
 /** Tells that blobs can't be stored: once, not for each of the layers of each pull. */
 export class StoringNotice {

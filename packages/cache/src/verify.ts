@@ -53,7 +53,7 @@ async function damageOf(blob: StoredBlob, { signal }: AbortOptions): Promise<str
   const algorithm = digestAlgorithm(digest)
   const hash = createHash(algorithm)
   try {
-    for await (const piece of blob.stream(undefined, { signal })) hash.update(piece)
+    for await (const piece of blob.stream(undefined, { signal, borrow: true })) hash.update(piece)
   } catch (error) {
     if (error instanceof StoreError && error.fault === 'damaged') return error.message
     throw error

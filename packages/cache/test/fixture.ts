@@ -54,6 +54,10 @@ export interface TestImage {
   readonly layers: readonly TestBlob[]
   /** All of them. */
   readonly blobs: readonly TestBlob[]
+  /** Bytes of all of them. */
+  readonly size: number
+  /** Gives it a name, whether or not it is there. */
+  name(cache: Cache, name: string): Promise<void>
   /** Stores all of it under a name, as a pull does. */
   store(cache: Cache, name: string): Promise<void>
 }
@@ -75,18 +79,20 @@ export function makeImage(layers: readonly TestBlob[]): TestImage {
   })
   const manifest = blobOf(Buffer.from(manifestText), mediaTypes.ociManifest)
   const blobs = [manifest, config, ...layers]
+  const name = async (cache: Cache, text: string): Promise<void> => {
+    const { tag = '', ...repository } = parseImageReference(text)
+    const record = { descriptor: manifest.descriptor, resolvedAt: 1, isPublic: true }
+    await cache.metadata.putTag(repository, tag, record)
+  }
   return {
     manifest,
     config,
     layers,
     blobs,
-    async store(cache, name) {
-      const { tag = '', ...repository } = parseImageReference(name)
-      await cache.metadata.putTag(repository, tag, {
-        descriptor: manifest.descriptor,
-        resolvedAt: 1,
-        isPublic: true,
-      })
+    size: blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0),
+    name,
+    async store(cache, text) {
+      await name(cache, text)
       for (const blob of blobs) await store(cache, blob)
     },
   }

@@ -55,11 +55,11 @@ test('its file lies where an OCI image layout has it', async (t) => {
   )
 })
 
-test('it streams in pieces of at most 256 KiB', async (t) => {
+test('it streams in pieces of at most 1 MiB', async (t) => {
   const { stored } = await openStored(t)
   const pieces = await Array.fromAsync(stored.stream())
   t.true(Buffer.concat(pieces).equals(blob.bytes))
-  t.true(pieces.every(({ length }) => length > 0 && length <= 256 * 1024))
+  t.true(pieces.every(({ length }) => length > 0 && length <= 1024 * 1024))
 })
 
 for (const [start, end] of [
@@ -116,10 +116,46 @@ test('an abort ends a stream', async (t) => {
 test('a stream that its reader leaves can be had again', async (t) => {
   const { stored } = await openStored(t)
   for await (const piece of stored.stream()) {
-    t.is(piece.length, 256 * 1024)
+    t.is(piece.length, 1024 * 1024)
     break
   }
   t.true(Buffer.concat(await Array.fromAsync(stored.stream())).equals(blob.bytes))
+})
+
+test('a reader that borrows gets the same bytes, from memory that is used again', async (t) => {
+  const long = makeBlob(40 * chunkLength + 1)
+  const { stored } = await openStored(t, long)
+  const memory = new Set<ArrayBufferLike>()
+  let position = chunkLength + 7
+  for await (const piece of stored.stream({ start: position, end: long.bytes.length }, { borrow: true })) {
+    memory.add(piece.buffer)
+    t.true(long.bytes.subarray(position, position + piece.length).equals(piece))
+    position += piece.length
+  }
+  t.is(position, long.bytes.length)
+  t.is(memory.size, 2)
+})
+
+test('a bit that flipped is found by a reader that borrows, too', async (t) => {
+  const { stored, dataDir } = await openStored(t)
+  const damaged = Buffer.from(blob.bytes)
+  damaged[5 * chunkLength] = (damaged[5 * chunkLength] ?? 0) ^ 1
+  await writeFile(fileOf(dataDir, 'blobs', blob), damaged)
+  const good: number[] = []
+  const error = await t.throwsAsync(
+    async () => {
+      for await (const piece of stored.stream(undefined, { borrow: true })) good.push(piece.length)
+    },
+    { instanceOf: StoreError },
+  )
+  t.is(error.fault, 'damaged')
+  t.deepEqual(good, [4 * chunkLength])
+})
+
+test('what a stream gave stays as it is, unless its reader borrows', async (t) => {
+  const { stored } = await openStored(t)
+  const pieces = await Array.fromAsync(stored.stream())
+  t.is(new Set(pieces.map(({ buffer }) => buffer)).size, pieces.length)
 })
 
 test('what is read stays as it is when more is read', async (t) => {

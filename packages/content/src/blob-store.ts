@@ -8,6 +8,17 @@ export interface AbortOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** How a stream of bytes is read. */
+export interface StreamOptions extends AbortOptions {
+  /**
+   * A piece is the reader's only until it asks for the next one: its memory may then be filled anew, which saves most of
+   * what reading costs. For readers that are done with each piece by then.
+   *
+   * @default false
+   */
+  readonly borrow?: boolean | undefined
+}
+
 /** A blob of which some or all chunks can be read: what the exchange serves to peers from. */
 export interface ChunkSource {
   readonly descriptor: Descriptor
@@ -26,8 +37,8 @@ export interface ChunkSource {
 
 /** A complete blob whose digest verified. Stays readable until closed, even when evicted meanwhile. */
 export interface StoredBlob extends ChunkSource, AsyncDisposable {
-  /** Streams the range (the whole blob without one) in order, in pieces of at most 256 KiB. */
-  stream(range?: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array>
+  /** Streams the range (the whole blob without one) in order, in pieces of at most 1 MiB. */
+  stream(range?: ByteRange, options?: StreamOptions): AsyncIterable<Uint8Array>
   close(): Promise<void>
 }
 

@@ -1,4 +1,4 @@
-import type { AbortOptions } from './blob-store.ts'
+import type { AbortOptions, StreamOptions } from './blob-store.ts'
 import type { ByteRange } from './byte-range.ts'
 import type { Descriptor } from './descriptor.ts'
 import type { Repository } from './image-reference.ts'
@@ -14,7 +14,7 @@ export interface OpenContent extends AsyncDisposable {
    *
    * @throws ContentUnavailableError, DigestMismatchError when the rest can't be had
    */
-  read(range?: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array>
+  read(range?: ByteRange, options?: StreamOptions): AsyncIterable<Uint8Array>
   /** Lets go of it. A download that it started goes on. */
   close(): Promise<void>
 }

@@ -21,7 +21,14 @@
  *
  * @packageDocumentation
  */
-export type { AbortOptions, BlobStore, ChunkSource, PartialBlob, StoredBlob } from './blob-store.ts'
+export type {
+  AbortOptions,
+  BlobStore,
+  ChunkSource,
+  PartialBlob,
+  StoredBlob,
+  StreamOptions,
+} from './blob-store.ts'
 export type { ByteRange } from './byte-range.ts'
 export { canaryName, isCanaryName } from './canary.ts'
 export { ChunkLayout } from './chunk-layout.ts'

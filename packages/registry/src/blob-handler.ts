@@ -62,7 +62,7 @@ async function deliver(exchange: Exchange, opened: Opened, init: BlobHandlerInit
 
   const { digest } = content.descriptor
   const length = plan.range.end - plan.range.start
-  const reader = new PieceReader(content, plan.range, init.report)
+  const reader = new PieceReader(content, { range: plan.range, borrow: true, report: init.report })
   try {
     const first = length === 0 ? undefined : await reader.next(deadline.signal)
     const got = first?.length ?? 0

@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { ContentUnavailableError, type Digest } from '@shoal/content'
-import { Deadline } from './deadline.ts'
+import { abortable, Deadline } from './deadline.ts'
 import type { ReportDegraded } from './events.ts'
 import type { Delivery, Exchange } from './exchange.ts'
 import { endWithFin } from './linger.ts'
@@ -57,10 +56,12 @@ async function pump(exchange: Exchange, source: BodySource, progress: Progress):
       const why = `it is not ${length} bytes long, but ends or goes on at ${progress.sent}`
       throw new ContentUnavailableError(source.digest, why)
     }
-    const isFlowing = exchange.response.write(piece)
     progress.sent += piece.length
-    if (progress.sent === length) return
-    if (!isFlowing) await drained(exchange)
+    if (progress.sent === length) {
+      exchange.response.write(piece) // finish() waits for it
+      return
+    }
+    await write(exchange, piece)
     using deadline = new Deadline({
       what: 'the next byte',
       afterMs: stallTimeoutMs,
@@ -75,20 +76,20 @@ async function pump(exchange: Exchange, source: BodySource, progress: Progress):
   }
 }
 
-/** Waits until the client has taken what was written. */
-async function drained({ response, signal }: Exchange): Promise<void> {
+/** Writes a piece and waits until the connection has taken it: then its memory may be used for the next. */
+async function write({ response, signal }: Exchange, piece: Uint8Array): Promise<void> {
   using deadline = new Deadline({
     what: 'the client',
     afterMs: clientStallMs,
     parent: signal,
     reason: 'client-stalled',
   })
-  try {
-    await once(response, 'drain', { signal: deadline.signal })
-  } catch (error) {
-    deadline.signal.throwIfAborted()
-    throw error
-  }
+  const { promise: written, resolve } = Promise.withResolvers<void>()
+  // A write fails when its connection is gone, and then the signal aborts.
+  response.write(piece, (error) => {
+    if (error === null || error === undefined) resolve()
+  })
+  await abortable(written, deadline.signal)
 }
 
 function breakOff(

@@ -87,7 +87,7 @@ interface ReadOptions {
 }
 
 async function readWhole(content: OpenContent, { digest, signal, report }: ReadOptions): Promise<Uint8Array> {
-  const reader = new PieceReader(content, undefined, report)
+  const reader = new PieceReader(content, { borrow: false, report })
   const pieces: Uint8Array[] = []
   let length = 0
   try {

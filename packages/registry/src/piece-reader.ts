@@ -2,6 +2,14 @@ import type { ByteRange, OpenContent } from '@shoal/content'
 import { abortable } from './deadline.ts'
 import type { ReportDegraded } from './events.ts'
 
+export interface PieceReaderInit {
+  /** @default all of it */
+  readonly range?: ByteRange
+  /** Whether each piece is done with before the next is asked for. */
+  readonly borrow: boolean
+  readonly report: ReportDegraded
+}
+
 /**
  * Reads content piece by piece, each with a deadline of its own, from a source that may be slow, silent or
  * deaf to its signal. Release it when done, whatever happened.
@@ -12,9 +20,9 @@ export class PieceReader {
   readonly #report: ReportDegraded
   #ended = false
 
-  constructor(content: OpenContent, range: ByteRange | undefined, report: ReportDegraded) {
+  constructor(content: OpenContent, { range, borrow, report }: PieceReaderInit) {
     const { signal } = this.#controller
-    this.#pieces = content.read(range, { signal })[Symbol.asyncIterator]()
+    this.#pieces = content.read(range, { signal, borrow })[Symbol.asyncIterator]()
     this.#report = report
   }
 

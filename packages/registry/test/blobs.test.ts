@@ -1,11 +1,14 @@
+import { randomBytes } from 'node:crypto'
 import test from 'ava'
 import {
+  connectRaw,
   digestOf,
   errorOf,
   FakeContent,
   goodItem,
   patternOf,
   send,
+  splitRaw,
   startShim,
   unknownDigest,
 } from './fixture.ts'
@@ -172,4 +175,33 @@ test('a push is refused', async (t) => {
   const answer = await send(shim.port, { method: 'POST', path: '/v2/library/app/blobs/uploads/' })
   t.is(answer.status, 405)
   t.is(errorOf(answer).code, 'UNSUPPORTED')
+})
+
+test('a client that takes its time gets the bytes of a source that fills the same memory again', async (t) => {
+  const pieceLength = 1024 * 1024
+  const large = randomBytes(24 * pieceLength)
+  const memory = Buffer.alloc(pieceLength)
+  let given = 0
+  const content = new FakeContent().add(digestOf(large), {
+    ...goodItem(large),
+    read: async function* () {
+      for (let at = 0; at < large.length; at += pieceLength) {
+        memory.set(large.subarray(at, at + pieceLength))
+        given++
+        yield memory
+      }
+    },
+  })
+  const shim = await startShim(t, { content })
+  const { socket, received, ended } = await connectRaw(t, shim.port)
+  socket.pause()
+  socket.write(
+    `GET /v2/library/app/blobs/${digestOf(large)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+  )
+  // After some pieces the connection takes no more until the client reads.
+  while (given < 3) await new Promise((resolve) => setImmediate(resolve))
+  for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve))
+  socket.resume()
+  t.is(await ended, 'end')
+  t.is(digestOf(splitRaw(received()).body), digestOf(large))
 })

@@ -67,7 +67,7 @@ export async function createSwarm(components: SwarmComponents, init: SwarmInit):
     logger,
   })
   const onTrouble = (error: Error) => logger?.debug({ error: error.message }, 'swarm trouble')
-  const coordinator = new Coordinator({ host, holds: (digest) => blobs.has(digest) })
+  const coordinator = new Coordinator({ host, blobs })
   const downloads = new Downloads({ host, coordinator, blobs, metadata, origin, onEvent, onTrouble })
   const server = new ChunkServer({ host, find: (digest) => downloads.find(digest), onEvent })
   const tagHints = new TagExchange({ host, metadata, onTrouble })

@@ -15,15 +15,22 @@ export interface ImportedImage {
   readonly added: number
 }
 
+export interface ImportInit {
+  readonly files: FileSet
+  /** Instead of the archive's own, for an archive of one image. */
+  readonly name?: string | undefined
+  /** Whether everybody may have them who reaches a node of the cluster. */
+  readonly isPublic: boolean
+}
+
 /**
  * Puts images into a cache, of an OCI image layout or a docker-archive.
  *
- * @param name - instead of the archive's own, for an archive of one image
  * @throws ArchiveError, DigestMismatchError, StoreError
  */
 export async function importImages(
   control: CacheControl,
-  { files, name }: { readonly files: FileSet; readonly name?: string | undefined },
+  { files, name, isPublic }: ImportInit,
   options?: AbortOptions,
 ): Promise<ImportedImage[]> {
   const images = await readImages(files)
@@ -39,7 +46,7 @@ export async function importImages(
       await control.store(blob, options)
       added += blob.descriptor.size
     }
-    for (const each of names) await control.name(each, image.root, options)
+    for (const each of names) await control.name(each, image.root, { ...options, isPublic })
     imported.push({ names, digest: image.root.digest, added })
   }
   return imported

@@ -23,6 +23,11 @@ export interface ImportedBlob {
   read(): AsyncIterable<Uint8Array>
 }
 
+export interface NameOptions extends AbortOptions {
+  /** Everybody who reaches a node of the cluster may have the image, and other nodes are told what the name stands for. */
+  readonly isPublic: boolean
+}
+
 /**
  * What `shoal cache` does to a cache: that of an agent that runs, or that in a data directory of which none does.
  * Images are given as a person writes them: a reference, or the digest of a manifest.
@@ -41,5 +46,5 @@ export interface CacheControl extends AsyncDisposable {
   has(digest: Digest, options?: AbortOptions): Promise<boolean>
   store(blob: ImportedBlob, options?: AbortOptions): Promise<void>
   /** Says what an image's name stands for. */
-  name(image: string, root: Descriptor, options?: AbortOptions): Promise<void>
+  name(image: string, root: Descriptor, options: NameOptions): Promise<void>
 }

@@ -29,7 +29,8 @@ const operations: Readonly<Record<string, Operation>> = {
   'DELETE /pins': async ({ control, query }) => control.unpin(image(query)),
   'POST /gc': ({ control }) => control.collect(),
   'GET /contents': ({ control, query }) => control.contents(image(query)),
-  'PUT /names': async ({ control, query }) => control.name(image(query), descriptorIn(query)),
+  'PUT /names': async ({ control, query }) =>
+    control.name(image(query), descriptorIn(query), { isPublic: query.get('public') === 'true' }),
   'GET /held': async ({ control, query }) => control.has(parseDigest(query.get('digest') ?? '')),
   'PUT /blobs': async ({ control, query, request, signal }) => {
     await control.store({ descriptor: descriptorIn(query), read: () => request }, { signal })

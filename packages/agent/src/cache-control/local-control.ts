@@ -10,11 +10,11 @@ import {
   parseImageReference,
   type Repository,
 } from '@shoal/content'
-import type { CacheControl, CacheListing, ImageContents, ImportedBlob } from './cache-control.ts'
+import type { CacheControl, CacheListing, ImageContents, ImportedBlob, NameOptions } from './cache-control.ts'
 
 export interface LocalControlInit {
   readonly cache: Cache
-  /** Tells the swarm that this node can answer for a tag. */
+  /** Tells the swarm that this node can answer for a tag in a public repository. */
   readonly onNamed?: ((repository: Repository, tag: string) => void) | undefined
   readonly close?: () => Promise<void>
 }
@@ -86,17 +86,19 @@ export class LocalControl implements CacheControl {
     await this.#init.cache.import({ descriptor, bytes: read() }, options)
   }
 
-  async name(image: string, root: Descriptor): Promise<void> {
+  async name(image: string, root: Descriptor, options: NameOptions): Promise<void> {
     const { cache, onNamed } = this.#init
     const { tag, digest, ...repository } = parseImageReference(image)
     if (digest !== undefined && digest !== root.digest) {
       throw new InvalidInputError('NAME_INVALID', `${image} can't name ${root.digest}: it has another digest`)
     }
     if (tag === undefined) return cache.metadata.nameManifest(repository, root.digest)
-    // Whoever loads an image from a file under a name means the swarm to have it.
-    const record = { descriptor: root, resolvedAt: Date.now(), isPublic: true }
-    await cache.metadata.putTag(repository, tag, record)
-    onNamed?.(repository, tag)
+    // A file does not tell who may read the registry's repository; what the registry said before still holds.
+    const known = await cache.metadata.getTag(repository, tag)
+    const wasPublic = known?.isPublic === true && known.descriptor.digest === root.digest
+    const isPublic = options.isPublic || wasPublic
+    await cache.metadata.putTag(repository, tag, { descriptor: root, resolvedAt: Date.now(), isPublic })
+    if (isPublic) onNamed?.(repository, tag)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,7 +11,7 @@ import {
 } from '@shoal/content'
 import { Client, type Dispatcher } from 'undici'
 import type { ZodType } from 'zod'
-import type { CacheControl, CacheListing, ImageContents, ImportedBlob } from './cache-control.ts'
+import type { CacheControl, CacheListing, ImageContents, ImportedBlob, NameOptions } from './cache-control.ts'
 import { findControlSocket, type SocketPath } from './control-socket.ts'
 import { wire } from './control-wire.ts'
 
@@ -91,8 +91,9 @@ export class RemoteControl implements CacheControl {
     await this.#ask('PUT', '/blobs', wire.nothing, { query, body: read(), ...options })
   }
 
-  async name(image: string, root: Descriptor, options?: AbortOptions): Promise<void> {
-    await this.#ask('PUT', '/names', wire.nothing, { query: { image, ...queryOf(root) }, ...options })
+  async name(image: string, root: Descriptor, { isPublic, signal }: NameOptions): Promise<void> {
+    const query = { image, public: String(isPublic), ...queryOf(root) }
+    await this.#ask('PUT', '/names', wire.nothing, { query, signal })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

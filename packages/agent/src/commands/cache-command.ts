@@ -16,6 +16,11 @@ interface CacheFlags {
   readonly config?: string
 }
 
+interface ImportFlags {
+  readonly name?: string
+  readonly public?: boolean
+}
+
 interface Task extends AbortOptions {
   readonly control: CacheControl
 }
@@ -87,8 +92,12 @@ export function addCacheCommand(program: Command): void {
       'take in images of an OCI image layout (directory or tar) or a docker-archive, or - for stdin',
     )
     .option('--name <reference>', 'name the image, instead of what the archive says')
-    .action((from: string, { name }: { name?: string }) =>
-      withControl((task) => importFrom(task, from, name), { mayCreate: true }),
+    .option(
+      '--public',
+      'let everybody have it who reaches a node of the cluster, also while its registry is away, and tell other nodes its name',
+    )
+    .action((from: string, { name, public: isPublic = false }: ImportFlags) =>
+      withControl((task) => importFrom(task, from, { name, isPublic }), { mayCreate: true }),
     )
 }
 
@@ -161,15 +170,23 @@ async function exportTo({ control, signal }: Task, image: string, to: string): P
   else print(`${line} to ${to}`)
 }
 
-async function importFrom({ control, signal }: Task, from: string, name: string | undefined): Promise<void> {
+async function importFrom(
+  { control, signal }: Task,
+  from: string,
+  how: { readonly name: string | undefined; readonly isPublic: boolean },
+): Promise<void> {
   const [{ importImages }, { openFiles }] = await Promise.all([
     import('../archive/import-images.ts'),
     import('../archive/open-files.ts'),
   ])
   await using files = await openFiles(from, { stdin: process.stdin, signal })
-  for (const { names, digest, added } of await importImages(control, { files, name }, { signal })) {
+  const imported = await importImages(control, { files, ...how }, { signal })
+  for (const { names, digest, added } of imported) {
     const what = names.length === 0 ? 'an image without a name (give it one with --name)' : names.join(', ')
     print(`imported ${what} (${digest}, ${formatBytes(added)} new)`)
+  }
+  if (!how.isPublic && imported.some(({ names }) => names.length > 0)) {
+    print('only those have it whom its registry lets in; with --public everybody does who reaches a node')
   }
 }
 

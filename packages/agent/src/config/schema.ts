@@ -95,6 +95,12 @@ export const settingsSchema = (defaults: { dataDir: string }) =>
         argument: '<size>',
         description: 'what the file system keeps free, as a size or in percent; blobs give way for it',
       }),
+      containerdContent: text('the path of a directory').optional().register(settingNotes, {
+        flag: 'containerd-content',
+        argument: '<dir>',
+        description:
+          "containerd's content store or root (/var/lib/containerd): blobs in it are shared from there, without a second copy",
+      }),
     }).prefault({}),
     admin: section({
       listen: text(hostPortText, isHostPort).default('127.0.0.1:5007').register(settingNotes, {

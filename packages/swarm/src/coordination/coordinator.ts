@@ -1,4 +1,5 @@
 import {
+  type BlobStore,
   ChunkLayout,
   ChunkSet,
   type Digest,
@@ -6,6 +7,7 @@ import {
   InvalidInputError,
   parseDigest,
   ShoalError,
+  StoreError,
 } from '@shoal/content'
 import { AttentiveClock } from '../host/attentive-clock.ts'
 import type { MessageStream } from '../host/message-stream.ts'
@@ -22,7 +24,7 @@ import {
   maxZoneCharacters,
 } from './coordination-protocol.ts'
 import type { LeaseCommand, LeaseEvent } from './lease-events.ts'
-import { LeaseTable } from './lease-table.ts'
+import { greetingMs, LeaseTable } from './lease-table.ts'
 import { newsIntervalMs } from './news-interval.ts'
 import { encodeVouched, type VouchedHash, VouchedHashes } from './vouched-hashes.ts'
 
@@ -77,13 +79,13 @@ interface Swarm {
  */
 export class Coordinator {
   readonly #host: SwarmHost
-  readonly #holds: (digest: Digest) => Promise<boolean>
+  readonly #blobs: Pick<BlobStore, 'has'>
   readonly #swarms = new Map<Digest, Swarm>()
 
-  /** @param components.holds - whether this node has all of a blob */
-  constructor(components: { host: SwarmHost; holds: (digest: Digest) => Promise<boolean> }) {
+  /** `blobs` are those of this node, which may be the one that has what others look for. */
+  constructor(components: { host: SwarmHost; blobs: Pick<BlobStore, 'has'> }) {
     this.#host = components.host
-    this.#holds = components.holds
+    this.#blobs = components.blobs
   }
 
   async start(): Promise<void> {
@@ -191,7 +193,10 @@ export class Coordinator {
 
   /** Leases flow once it is known who has the blob already: holders that the DHT names, or members that are on their way. */
   async #settle(swarm: Swarm, isRunning: boolean): Promise<void> {
-    const settled = () => this.#step(swarm, { type: 'settled' })
+    const settled = () => {
+      this.#step(swarm, { type: 'settled' })
+      setTimeout(() => this.#tick(swarm), greetingMs).unref()
+    }
     setTimeout(settled, isRunning ? gatherMs : settleMs).unref()
     await this.#findProviders(swarm)
     if (!isRunning) settled()
@@ -200,16 +205,18 @@ export class Coordinator {
   async #findProviders(swarm: Swarm): Promise<void> {
     const { signal } = swarm.search
     try {
-      // The DHT names others only.
-      if (await this.#holds(swarm.digest)) this.#step(swarm, { type: 'providers', peers: [this.#host.peer] })
+      // Those who search the DHT do not find themselves.
+      if (await this.#blobs.has(swarm.digest)) {
+        this.#step(swarm, { type: 'providers', peers: [this.#host.peer] })
+      }
       const providers = this.#host.discovery.find(digestToCid(swarm.digest), {
         limit: providersAsked,
         signal,
       })
       for await (const peer of providers) this.#step(swarm, { type: 'providers', peers: [peer] })
     } catch (error) {
-      // The last member left meanwhile; nobody waits for the answer.
-      if (!signal.aborted) throw error
+      // The last member left meanwhile, or this node stops; nobody waits for the answer.
+      if (!signal.aborted && !isClosed(error)) throw error
     }
   }
 
@@ -274,6 +281,10 @@ export class Coordinator {
         break
     }
   }
+}
+
+function isClosed(error: unknown): boolean {
+  return error instanceof StoreError && error.fault === 'closed'
 }
 
 /** Sends in order without making the coordinator wait; a member that does not read is cut off. */

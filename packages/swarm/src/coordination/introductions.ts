@@ -47,6 +47,11 @@ export class Introductions {
     this.#roster = new ZoneRoster(init.random)
   }
 
+  /** Whether somebody has chunks who need not be a member. */
+  get knowsProviders(): boolean {
+    return this.#providers.size > 0
+  }
+
   join(newcomer: SwarmMember): Introduction[] {
     let introductions: Introduction[] = []
     if (this.#isSmall) introductions = this.#toHolders(newcomer)

@@ -6,6 +6,11 @@ import { LeasePace } from './lease-pace.ts'
 import { MemberPool } from './member-pool.ts'
 import type { SwarmMember } from './swarm-member.ts'
 
+/**
+ * Members hear what the holders have that they are told of, and take back that they would fetch it, within this time: a
+ * lease that comes first is for what is in the cluster already.
+ */
+export const greetingMs = 300
 /** A run is one HTTP range request: long enough to hide a round trip, short enough to share. */
 const maxRunChunks = 8
 /**
@@ -80,10 +85,7 @@ export class LeaseTable {
   step(event: LeaseEvent, now: number): LeaseCommand[] {
     if (event.type === 'join') return this.#join(event, now)
     if (event.type === 'providers') return this.#introductions.providers(event.peers)
-    if (event.type === 'settled') {
-      this.#settled = true
-      return [...this.#introductions.begin(), ...this.#grant(now)]
-    }
+    if (event.type === 'settled') return this.#settle(now)
     if (event.type === 'tick') return [...this.#revokeStalled(now), ...this.#grant(now)]
     const member = this.#members.get(event.member)
     if (member === undefined) return []
@@ -107,6 +109,14 @@ export class LeaseTable {
       case 'leave':
         return [...this.#leave(member), ...this.#grant(now)]
     }
+  }
+
+  #settle(now: number): LeaseCommand[] {
+    if (!this.#settled && this.#introductions.knowsProviders) {
+      this.#pausedUntil = Math.max(this.#pausedUntil, now + greetingMs)
+    }
+    this.#settled = true
+    return [...this.#introductions.begin(), ...this.#grant(now)]
   }
 
   #join(event: LeaseEvent & { type: 'join' }, now: number): LeaseCommand[] {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { ChunkSet, digestFromHash } from '@shoal/content'
+import { ChunkSet, digestFromHash, StoreError } from '@shoal/content'
 import test from 'ava'
 import fc from 'fast-check'
 import { coordinationProtocol } from '../../dist/coordination/coordination-protocol.js'
@@ -13,9 +13,9 @@ const size = 1_000_000 // 4 chunks
 const chunks = new ChunkSet(4).encode()
 const addresses = ['/ip4/127.0.0.1/tcp/2']
 
-async function coordinator(t: { teardown(work: () => void): void }) {
+async function coordinator(t: { teardown(work: () => void): void }, held: readonly string[] = []) {
   const host = new StreamPairHost()
-  const served = new Coordinator({ host, holds: async () => false })
+  const served = new Coordinator({ host, blobs: { has: async (digest) => held.includes(digest) } })
   await served.start()
   t.teardown(() => served.stop())
   return { host, served }
@@ -42,6 +42,41 @@ test('a member that asks gets a lease', async (t) => {
   await stream.send(CoordinationRequest.encode({ landed: [], release: [], wanted: [], willing: true }))
   t.true((await nextReply(stream)).lease.length > 0)
   stream.abort(new Error('done'))
+})
+
+test('a member is told of a coordinator that has the blob itself, before it gets a lease', async (t) => {
+  const { host, served } = await coordinator(t, [digest])
+  const first = Promise.withResolvers<CoordinationReply>()
+  const member = served.join(
+    'member',
+    { digest, chunks, addresses: [], leased: [], size: BigInt(size) },
+    (reply) => {
+      if (reply.neighbours.length > 0 || reply.lease.length > 0) first.resolve(reply)
+    },
+  )
+  member.receive({ landed: [], release: [], willing: true })
+  const { neighbours, lease } = await first.promise
+  t.deepEqual(
+    neighbours.map(({ peer }) => peer),
+    [host.peer],
+  )
+  t.deepEqual(lease, [])
+  member.leave()
+})
+
+test('a coordinator whose store is closed under it, as the node stops, lets it be', async (t) => {
+  const host = new StreamPairHost()
+  const asked = Promise.withResolvers<void>()
+  const has = async () => {
+    asked.resolve()
+    throw new StoreError('closed', 'the cache is stopped')
+  }
+  const served = new Coordinator({ host, blobs: { has } })
+  const join = { digest, chunks, addresses: [], leased: [], size: BigInt(size) }
+  served.join('member', join, () => undefined)
+  await asked.promise
+  served.stop()
+  t.pass() // an unhandled rejection ends the process
 })
 
 test('a lease comes back when its member closes the stream', async (t) => {

@@ -24,6 +24,16 @@ test('nothing is leased before the search for providers has ended', (t) => {
   t.true(leasesOf(table.step({ type: 'settled' }, 1), 'a').length > 0)
 })
 
+test('nothing is leased before members have heard the providers that the search named', (t) => {
+  const table = tableOf(4)
+  table.step({ type: 'join', member: 'a', held: none(4) }, 0)
+  table.step({ type: 'ask', member: 'a', willing: true }, 0)
+  table.step({ type: 'providers', peers: ['p'] }, 1)
+  t.deepEqual(leasesOf(table.step({ type: 'settled' }, 2), 'a'), [])
+  t.deepEqual(leasesOf(table.step({ type: 'tick' }, 301), 'a'), [])
+  t.true(leasesOf(table.step({ type: 'tick' }, 302), 'a').length > 0)
+})
+
 test('two members never hold a lease for the same chunk', (t) => {
   const table = tableOf(40)
   table.step({ type: 'settled' }, 0)

@@ -57,7 +57,7 @@ async function startFaultyNode(t: ExecutionContext, init: FaultyNodeInit): Promi
   const host = init.wrapHost(real)
   const { blobs, metadata } = cache
   const ignore = () => undefined
-  const coordinator = new Coordinator({ host, holds: (digest) => blobs.has(digest) })
+  const coordinator = new Coordinator({ host, blobs })
   const { origin } = init
   const components = { host, coordinator, blobs, metadata, origin, onEvent: ignore, onTrouble: ignore }
   const downloads = new Downloads(components)
