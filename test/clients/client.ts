@@ -4,6 +4,8 @@ import type { DebianImage } from './image.ts'
 export interface PullRequest {
   /** `127.0.0.1:<port>`, where the node's shim listens. */
   readonly shim: string
+  /** Where docker.io is, for a client that is told; asked when the shim does not answer. */
+  readonly server?: string
   /** On docker.io, with its namespace. */
   readonly repository: string
   readonly tag: string

@@ -14,9 +14,9 @@ export const cri: Client = {
 /** Where the CRI plugin keeps what it pulls. */
 const criNamespace = 'k8s.io'
 
-async function pull({ shim, repository, tag, directory }: PullRequest): Promise<PulledImage> {
+async function pull({ shim, repository, tag, directory, ...where }: PullRequest): Promise<PulledImage> {
   await using resources = new AsyncDisposableStack()
-  const containerd = resources.use(await Containerd.start(directory, shim))
+  const containerd = resources.use(await Containerd.start(directory, shim, where))
   const name = `docker.io/${repository}:${tag}`
   const digest = await pullImage(containerd.socket, name)
   const root = join(directory, 'mounted')

@@ -10,9 +10,9 @@ export const ctr: Client = {
   digestOf: (image) => indexOf(image).digest,
 }
 
-async function pull({ shim, repository, tag, directory }: PullRequest): Promise<PulledImage> {
+async function pull({ shim, repository, tag, directory, ...where }: PullRequest): Promise<PulledImage> {
   await using resources = new AsyncDisposableStack()
-  const containerd = resources.use(await Containerd.start(directory, shim))
+  const containerd = resources.use(await Containerd.start(directory, shim, where))
   const name = `docker.io/${repository}:${tag}`
   const digest = await containerd.ctrPull(name)
   const root = join(directory, 'mounted')
