@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { parseContainerdConfig } from './containerd-config.ts'
+import { type ContainerdConfig, parseContainerdConfig } from './containerd-config.ts'
 import { CriClient } from './cri-client.ts'
 import { RuntimesError } from './errors.ts'
 import type { HostFiles } from './host-files.ts'
@@ -84,7 +84,7 @@ async function inspect(
   const text = await files.readText(path)
   const configured = await readConfig(path, text, files)
   const live = version === undefined ? undefined : livePath(await cri.info())
-  const effective = expand(live ?? configured.configPath ?? defaultFor(version?.runtimeVersion))
+  const effective = expand(live ?? effectivePath(configured, version?.runtimeVersion))
   const directories =
     effective === '' ? [defaultHostsRoot] : effective.split(':').filter((part) => part !== '')
   const isList = effective.includes(':')
@@ -136,6 +136,14 @@ function livePath(info: ReadonlyMap<string, string>): string | undefined {
   } catch (cause) {
     throw new RuntimesError('host', 'the CRI told its configuration in a form that is not JSON', { cause })
   }
+}
+
+/** `containerd config default` writes an empty path: it counts as none, and next to `mirrors` there is no default. */
+function effectivePath(
+  { configPath = '', legacy }: Pick<ContainerdConfig, 'configPath' | 'legacy'>,
+  version: string | undefined,
+): string {
+  return configPath !== '' || legacy === 'mirrors' ? configPath : defaultFor(version)
 }
 
 function defaultFor(version = ''): string {
