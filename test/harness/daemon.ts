@@ -26,12 +26,16 @@ export class Daemon implements AsyncDisposable {
   readonly readyLine: string
   readonly #process: ResultPromise<typeof daemonOptions>
   readonly #lastLines: readonly string[]
+  #hasEnded = false
 
   private constructor(
     process: ResultPromise<typeof daemonOptions>,
     { readyLine, lastLines }: { readyLine: string; lastLines: readonly string[] },
   ) {
     this.#process = process
+    void process.then(() => {
+      this.#hasEnded = true
+    })
     this.readyLine = readyLine
     this.#lastLines = lastLines
   }
@@ -67,6 +71,11 @@ export class Daemon implements AsyncDisposable {
   /** The end of what it wrote, for whoever looks into a failure. */
   get log(): string {
     return this.#lastLines.join('\n')
+  }
+
+  /** Whether it has ended, by itself or by whoever else. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
   }
 
   /** @throws when the program did not start */
