@@ -13,7 +13,8 @@ ARG BUILDPLATFORM
 FROM --platform=${BUILDPLATFORM} ${BUILDER} AS build
 WORKDIR /src
 COPY . .
-RUN npm run -s setup
+# Not silent: a build that fails has to say why.
+RUN npm run setup
 ARG TARGETARCH=amd64
 ARG SOURCE_DATE_EPOCH=0
 RUN SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} node packaging/bundle.ts --arch ${TARGETARCH} --out /image/opt/shoal

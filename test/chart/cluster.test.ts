@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
+import { goTool } from '../harness/go-tool.ts'
 import { ControlPlane, controlPlaneTools } from './control-plane.ts'
-import { goTool } from './go-tool.ts'
 import { chart, Helm, type Values, valuesFlags } from './helm.ts'
 import { HollowNodes } from './hollow-nodes.ts'
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { Daemon } from '../harness/daemon.ts'
-import { type GoTool, goTool } from './go-tool.ts'
+import { type GoTool, goTool } from '../harness/go-tool.ts'
 
 const tools = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const
 type Tool = (typeof tools)[number]

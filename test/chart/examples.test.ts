@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import test from 'ava'
-import { goTool } from './go-tool.ts'
+import { goTool } from '../harness/go-tool.ts'
 import { Helm } from './helm.ts'
 import { examples, plainManifests } from './plain-manifests.ts'
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { stringify } from 'yaml'
 import type { KubernetesObject } from '../../packages/chart/test/openapi.ts'
-import { goTool } from './go-tool.ts'
+import { goTool } from '../harness/go-tool.ts'
 import { Helm } from './helm.ts'
 
 const namespace: KubernetesObject = {

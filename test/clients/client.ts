@@ -14,6 +14,8 @@ export const thisHost: ClientHost = { machine: thisMachine, path: (path) => path
 export interface PullRequest {
   /** `127.0.0.1:<port>`, where the node's shim listens. */
   readonly shim: string
+  /** Where docker.io is, for a client that is told; asked when the shim does not answer. */
+  readonly server?: string | undefined
   /** On docker.io, with its namespace. */
   readonly repository: string
   readonly tag: string

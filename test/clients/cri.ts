@@ -17,13 +17,15 @@ const criNamespace = 'k8s.io'
 
 async function pull({
   shim,
+  server,
   repository,
   tag,
   directory,
   host = thisHost,
 }: PullRequest): Promise<PulledImage> {
   await using resources = new AsyncDisposableStack()
-  const containerd = resources.use(await Containerd.start(directory, shim, host.machine))
+  const { machine } = host
+  const containerd = resources.use(await Containerd.start(directory, shim, { server, machine }))
   const name = `docker.io/${repository}:${tag}`
   await initialized(containerd.socket)
   const digest = await pullImage(containerd.socket, name)

@@ -13,13 +13,15 @@ export const ctr: Client = {
 
 async function pull({
   shim,
+  server,
   repository,
   tag,
   directory,
   host = thisHost,
 }: PullRequest): Promise<PulledImage> {
   await using resources = new AsyncDisposableStack()
-  const containerd = resources.use(await Containerd.start(directory, shim, host.machine))
+  const { machine } = host
+  const containerd = resources.use(await Containerd.start(directory, shim, { server, machine }))
   const name = `docker.io/${repository}:${tag}`
   const digest = await containerd.ctrPull(name)
   const root = join(directory, 'mounted')

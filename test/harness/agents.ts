@@ -6,11 +6,18 @@ import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
 import { Daemon } from './daemon.ts'
 
-const cli = fileURLToPath(new URL('../../packages/agent/dist/cli.js', import.meta.url))
+/** This build's. */
+const ownCli = fileURLToPath(new URL('../../packages/agent/dist/cli.js', import.meta.url))
 
 /** Bootstrap takes well under a second on loopback; this is for a busy machine. */
 const joinTimeoutMs = 30_000
 const statusIntervalMs = 100
+
+const anyFreePorts = {
+  shim: '127.0.0.1:0',
+  admin: '127.0.0.1:0',
+  addresses: ['/ip4/127.0.0.1/tcp/0'],
+}
 
 /** Where bytes that a node holds or served came from, since it started. */
 export interface Transfers {
@@ -44,6 +51,10 @@ export interface NodeInit {
   readonly upstreams: readonly string[]
   /** Further flags of `shoal agent`. */
   readonly flags?: readonly string[]
+  /** What Node.js runs for `shoal`. @default this build */
+  readonly cli?: string
+  /** A node that is gone, whose addresses it takes over. @default free ports */
+  readonly inPlaceOf?: Pick<SwarmNode, 'shim' | 'admin' | 'addresses'>
 }
 
 /** A Shoal agent, as a process of its own. */
@@ -76,15 +87,18 @@ export class SwarmNode implements AsyncDisposable {
   }
 
   static async start(init: NodeInit): Promise<SwarmNode> {
-    const { name, directory, secretFile, bootstrap, upstreams, flags = [] } = init
+    const { name, directory, secretFile, bootstrap, upstreams, flags = [], cli = ownCli, inPlaceOf } = init
+    const { shim, admin, addresses } = inPlaceOf ?? anyFreePorts
+    const swarm = addresses.map((address) => address.replace(/\/p2p\/.*/, ''))
     const lines: string[] = []
     const daemon = await Daemon.start({
       name: `agent ${name}`,
       file: process.execPath,
       args: [
         ...[cli, 'agent', '--data-dir', directory, '--cluster-secret-file', secretFile],
-        ...['--registry-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'],
-        ...['--swarm-listen', '/ip4/127.0.0.1/tcp/0', ...bootstrap.flatMap((peer) => ['--bootstrap', peer])],
+        ...['--registry-listen', shim, '--admin-listen', admin],
+        ...swarm.flatMap((address) => ['--swarm-listen', address]),
+        ...bootstrap.flatMap((peer) => ['--bootstrap', peer]),
         ...upstreams.flatMap((upstream) => ['--upstream', upstream]),
         ...flags,
       ],

@@ -3,6 +3,13 @@ import { join } from 'node:path'
 import type { Daemon } from './daemon.ts'
 import { type Machine, thisMachine } from './machine.ts'
 
+export interface ContainerdInit {
+  /** The registry that is asked when the shim does not answer. @default Docker Hub */
+  readonly server?: string | undefined
+  /** @default this one */
+  readonly machine?: Machine | undefined
+}
+
 /** A containerd of our own, with the CRI plugin. */
 export class Containerd implements AsyncDisposable {
   readonly socket: string
@@ -25,9 +32,13 @@ export class Containerd implements AsyncDisposable {
    * `directory` takes its configuration, socket and content; docker.io's images come through the shim, or from whatever
    * answers there as a registry.
    */
-  static async start(directory: string, shim: string, machine = thisMachine): Promise<Containerd> {
+  static async start(
+    directory: string,
+    shim: string,
+    { server = 'https://registry-1.docker.io', machine = thisMachine }: ContainerdInit = {},
+  ): Promise<Containerd> {
     const { hostsDirectory } = pathsIn(directory)
-    await writeHostsToml(join(hostsDirectory, 'docker.io'), shim)
+    await writeHostsToml(join(hostsDirectory, 'docker.io'), { server, shim })
     const file = join(directory, 'config.toml')
     await writeFile(file, configuration(directory))
     const daemon = await machine.start({
@@ -93,11 +104,16 @@ export class Containerd implements AsyncDisposable {
   }
 }
 
-async function writeHostsToml(directory: string, shim: string): Promise<void> {
+interface Hosts {
+  readonly server: string
+  readonly shim: string
+}
+
+async function writeHostsToml(directory: string, { server, shim }: Hosts): Promise<void> {
   await mkdir(directory, { recursive: true })
   await writeFile(
     join(directory, 'hosts.toml'),
-    `server = "https://registry-1.docker.io"
+    `server = "${server}"
 [host."http://${shim}"]
   capabilities = ["pull", "resolve"]
 `,

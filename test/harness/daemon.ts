@@ -29,6 +29,7 @@ export class Daemon implements AsyncDisposable {
   readonly #process: ResultPromise<typeof daemonOptions>
   readonly #lastLines: readonly string[]
   readonly #terminate: (() => Promise<unknown>) | undefined
+  #hasEnded = false
 
   private constructor(
     process: ResultPromise<typeof daemonOptions>,
@@ -40,6 +41,9 @@ export class Daemon implements AsyncDisposable {
   ) {
     this.#terminate = terminate
     this.#process = process
+    void process.then(() => {
+      this.#hasEnded = true
+    })
     this.readyLine = readyLine
     this.#lastLines = lastLines
   }
@@ -76,6 +80,11 @@ export class Daemon implements AsyncDisposable {
   /** The end of what it wrote, for whoever looks into a failure. */
   get log(): string {
     return this.#lastLines.join('\n')
+  }
+
+  /** Whether it has ended, by itself or by whoever else. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
   }
 
   /** @throws when the program did not start */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Daemon } from './daemon.ts'
 import { type Machine, thisMachine } from './machine.ts'
@@ -41,20 +41,22 @@ export class DockerRegistry implements AsyncDisposable {
   /** `<address>:<port>` */
   readonly host: string
   readonly #daemon: Daemon
+  readonly #storage: string
   readonly #log: AccessLog
   readonly #machine: Machine
 
-  private constructor(host: string, { daemon, log, machine }: Running) {
+  private constructor(host: string, { daemon, storage, log, machine }: Running) {
     this.host = host
+    this.#storage = storage
     this.#daemon = daemon
     this.#log = log
     this.#machine = machine
   }
 
   static async start(init: DockerRegistryInit): Promise<DockerRegistry> {
-    const { directory, machine = thisMachine } = init
+    const { directory, storage = join(directory, 'storage'), machine = thisMachine } = init
     const file = join(directory, 'config.yml')
-    await writeFile(file, configuration(init))
+    await writeFile(file, configuration({ ...init, storage }))
     const log = new AccessLog()
     const daemon = await machine.start({
       name: 'docker-registry',
@@ -65,7 +67,7 @@ export class DockerRegistry implements AsyncDisposable {
     })
     const host = listening.exec(daemon.readyLine)?.[1]
     if (host === undefined) throw new Error(`docker-registry named no address: ${daemon.readyLine}`)
-    return new DockerRegistry(host, { daemon, log, machine })
+    return new DockerRegistry(host, { daemon, storage, log, machine })
   }
 
   /** Pushes an image by the digest of its manifest. */
@@ -83,6 +85,28 @@ export class DockerRegistry implements AsyncDisposable {
       ...['--request', 'PUT', '--data-binary', body],
       ...['--header', 'content-type: application/vnd.oci.image.index.v1+json'],
     ])
+  }
+
+  /**
+   * Makes sure that it still serves a manifest.
+   *
+   * @throws when it does not; the message says whether it runs, and whether its files are there
+   */
+  async check(repository: string, tag: string): Promise<void> {
+    try {
+      await this.#curl(`/v2/${repository}/manifests/${tag}`, [
+        ...['--head', '--header', 'accept: application/vnd.oci.image.index.v1+json'],
+      ])
+    } catch (cause) {
+      const link = join(this.#storage, 'docker/registry/v2/repositories', repository, '_manifests/tags', tag)
+      const isThere = await stat(link).then(
+        () => 'there',
+        (error: NodeJS.ErrnoException) => `not there (${error.code})`,
+      )
+      const state = this.#daemon.hasEnded ? 'has ended' : 'runs'
+      const what = `docker-registry at ${this.host} does not serve ${repository}:${tag}; it ${state}, and ${link} is ${isThere}`
+      throw new Error(`${what}; the end of its log:\n${this.#daemon.log}`, { cause })
+    }
   }
 
   /** What it has served so far, in order. */
@@ -115,6 +139,7 @@ export class DockerRegistry implements AsyncDisposable {
 
 interface Running {
   readonly daemon: Daemon
+  readonly storage: string
   readonly log: AccessLog
   readonly machine: Machine
 }
@@ -122,11 +147,10 @@ interface Running {
 const listening = /listening on ([\d.]+:\d+)/
 
 function configuration({
-  directory,
-  storage = join(directory, 'storage'),
+  storage,
   listen = '127.0.0.1:0',
   proxyOf,
-}: DockerRegistryInit): string {
+}: DockerRegistryInit & { readonly storage: string }): string {
   return JSON.stringify({
     version: '0.1',
     log: { accesslog: { disabled: true }, level: 'info', formatter: 'json' },

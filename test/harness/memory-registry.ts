@@ -23,6 +23,8 @@ export interface Asked {
   readonly method: string
   readonly path: string
   readonly authorization: string | undefined
+  readonly range: string | undefined
+  readonly userAgent: string | undefined
 }
 
 /** Answers in the registry's stead; false to let it answer. */
@@ -83,8 +85,8 @@ export class MemoryRegistry implements AsyncDisposable {
     request.resume()
     response.on('error', () => undefined) // the other side left: what was sent was counted
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://registry')
-    const { authorization } = request.headers
-    this.asked.push({ method: request.method ?? '', path: pathname, authorization })
+    const { authorization, range, 'user-agent': userAgent } = request.headers
+    this.asked.push({ method: request.method ?? '', path: pathname, authorization, range, userAgent })
     if (pathname === '/token') return this.#giveToken(searchParams, authorization, response)
     const match = /^\/v2\/(.+)\/(manifests|blobs|tags)\/([^/]+)$/.exec(pathname)
     const [, name = '', kind = '', reference = ''] = match ?? []
@@ -187,6 +189,8 @@ function refuse(response: ServerResponse, status: number, code: string): void {
 
 export interface MemoryImage {
   readonly digest: string
+  /** Digest of its configuration. */
+  readonly config: string
   readonly layers: readonly { readonly digest: string; readonly bytes: Uint8Array }[]
 }
 
@@ -218,5 +222,9 @@ export function addImage(
     mediaType,
   )
   repository.tags.set(tag, manifest.digest)
-  return { digest: manifest.digest, layers: layers.map((bytes) => ({ digest: sha256(bytes), bytes })) }
+  return {
+    digest: manifest.digest,
+    config: config.digest,
+    layers: layers.map((bytes) => ({ digest: sha256(bytes), bytes })),
+  }
 }

@@ -1,6 +1,7 @@
 import { debianRoot } from '../harness/debian-root.ts'
 import {
   containerd,
+  containerdByDefault,
   containerdUnset,
   containerdWithList,
   docker,
@@ -9,7 +10,7 @@ import {
   podman,
 } from './runtimes.ts'
 
-/** A Debian and the runtimes that it offers. */
+/** A Debian and the runtimes that it offers; `upstream` is this machine's, with those that no Debian has yet. */
 export interface Release {
   readonly name: string
   readonly runtimes: readonly HostRuntime[]
@@ -23,6 +24,7 @@ const all: readonly Release[] = [
   { name: 'bookworm', runtimes: everywhere, root: async () => '/' },
   { name: 'trixie', runtimes: everywhere, root: () => debianRoot('trixie') },
   { name: 'sid', runtimes: [...everywhere, dockerWithContainerd], root: () => debianRoot('sid') },
+  { name: 'upstream', runtimes: [containerdByDefault], root: async () => '/' },
 ]
 
 /** Those named in `SHOAL_RELEASES`, separated by spaces; this machine's alone when nobody asks for more. */

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { callGrpc, encodeField } from '../clients/grpc.ts'
+import type { GoTool } from '../harness/go-tool.ts'
 import type { Sandbox } from '../harness/sandbox.ts'
 
 /** A runtime of a host, as its distribution ships it. */
@@ -10,9 +11,11 @@ export interface HostRuntime {
   readonly family: 'containerd' | 'docker' | 'podman'
   /** The process that must be the same before and after; undefined where there is none. */
   readonly process: string | undefined
-  version(host: Sandbox): Promise<string>
+  /** What it is built from where no distribution has it yet: a file of this machine, given to the functions below. */
+  readonly tool?: GoTool
+  version(host: Sandbox, program?: string): Promise<string>
   /** Writes what an admin would have, and starts it. */
-  start(host: Sandbox): Promise<void>
+  start(host: Sandbox, program?: string): Promise<void>
   /** What `shoal install` needs to be told for it. */
   readonly installArgs?: readonly string[]
   /** Whether anything of the install is left in the running daemon. */
@@ -28,9 +31,9 @@ async function write(host: Sandbox, path: string, text: string): Promise<void> {
   await writeFile(host.path(path), text)
 }
 
-async function startContainerd(host: Sandbox): Promise<void> {
+async function startContainerd(host: Sandbox, program = 'containerd'): Promise<void> {
   const ready = (line: string) => line.includes('containerd successfully booted')
-  await host.daemon('containerd', ['--config', '/etc/containerd/config.toml'], ready)
+  await host.daemon(program, ['--config', '/etc/containerd/config.toml'], ready)
 }
 
 function configuration(major: number, configPath: string): string {
@@ -62,11 +65,30 @@ function containerdWith({ name, configPath, installArgs = [] }: ContainerdVarian
       await write(host, '/etc/containerd/certs.d/quay.io/hosts.toml', quay)
       await startContainerd(host)
     },
-    async pull(host, name) {
-      const image = encodeField(1, encodeField(1, Buffer.from(`docker.io/${name}`)))
-      await callGrpc(host.path(containerdSocket), '/runtime.v1.ImageService/PullImage', image)
-    },
+    pull: (host, name) => pullByCri(host, containerdSocket, name),
   }
+}
+
+async function pullByCri(host: Sandbox, socket: string, name: string): Promise<void> {
+  const image = encodeField(1, encodeField(1, Buffer.from(`docker.io/${name}`)))
+  await callGrpc(host.path(socket), '/runtime.v1.ImageService/PullImage', image)
+}
+
+/** A containerd that takes a list for config_path by itself, with the configuration that it writes for its admin. */
+export const containerdByDefault: HostRuntime = {
+  name: 'containerd, `containerd config default`',
+  family: 'containerd',
+  process: 'containerd',
+  tool: 'containerd',
+  version: async (host, program = '') =>
+    /\d+\.\d+\.\d+/.exec(await host.run(program, ['--version']))?.[0] ?? '',
+  async start(host, program = '') {
+    await write(host, '/etc/containerd/config.toml', await host.run(program, ['config', 'default']))
+    const quay = 'server = "https://quay.io"\n\n# our mirror\n[host."https://mirror.invalid"]\n'
+    await write(host, '/etc/containerd/certs.d/quay.io/hosts.toml', quay)
+    await startContainerd(host, program)
+  },
+  pull: (host, name) => pullByCri(host, containerdSocket, name),
 }
 
 export const containerd = containerdWith({ name: 'containerd', configPath: '/etc/containerd/certs.d' })

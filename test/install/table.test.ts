@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { type Lab, startLab } from '../clients/lab.ts'
 import type { SwarmNode } from '../harness/agents.ts'
+import { goTool, type ToolOrReason } from '../harness/go-tool.ts'
 import { Sandbox } from '../harness/sandbox.ts'
 import { type Release, releases } from './releases.ts'
 import type { HostRuntime } from './runtimes.ts'
@@ -17,6 +18,14 @@ interface Outcome {
   readonly rolledBack?: { readonly why: string }
 }
 
+// All that is awaited comes first: AVA takes no tests that are declared later.
+const cases: { release: Release; runtime: HostRuntime; tool: ToolOrReason | undefined }[] = []
+for (const release of releases()) {
+  for (const runtime of release.runtimes) {
+    cases.push({ release, runtime, tool: runtime.tool && (await goTool(runtime.tool)) })
+  }
+}
+
 let lab: Lab
 const rows: Row[] = []
 
@@ -25,34 +34,39 @@ test.before(async (t) => {
   lab = await startLab()
 })
 
+test.afterEach.always((t) => {
+  if (!t.passed) t.log(...lab.nodes.map(({ log }) => log))
+})
+
 test.after.always(async () => {
   await lab?.[Symbol.asyncDispose]()
   await writeTable(rows)
 })
 
-for (const release of releases()) {
-  for (const runtime of release.runtimes) {
-    test.serial(
-      `${release.name}: ${runtime.name} is installed, pulls through the shim, and gets /etc back`,
-      async (t) => {
-        t.timeout(setUpTimeoutMs)
-        const row = await tryRuntime(release, runtime)
-        rows.push(row)
-        t.log(row)
-        t.true(row.canary, 'the canary was seen')
-        t.true(row.pull, 'the real pull came by the shim')
-        t.is(row.etcDifference, 0, 'lines of /etc that differ')
-        t.true(row.samePid)
-        t.true(row.released, 'the running daemon has forgotten the shim')
-      },
-    )
+for (const { release, runtime, tool } of cases) {
+  const name = `${release.name}: ${runtime.name} is installed, pulls through the shim, and gets /etc back`
+  if (tool !== undefined && 'unavailable' in tool) {
+    test.skip(`${name} [${tool.unavailable}]`, () => {})
+    continue
   }
+  test.serial(name, async (t) => {
+    t.timeout(setUpTimeoutMs)
+    const row = await tryRuntime(release, runtime, tool?.file)
+    rows.push(row)
+    t.log(row)
+    t.true(row.canary, 'the canary was seen')
+    t.true(row.pull, 'the real pull came by the shim')
+    t.is(row.etcDifference, 0, 'lines of /etc that differ')
+    t.true(row.samePid)
+    t.true(row.released, 'the running daemon has forgotten the shim')
+  })
 }
 
-async function tryRuntime(release: Release, runtime: HostRuntime): Promise<Row> {
+async function tryRuntime(release: Release, runtime: HostRuntime, file?: string): Promise<Row> {
+  await lab.registry.check(lab.repository, lab.image.tag)
   await using host = await Sandbox.start(await release.root())
-  await runtime.start(host)
-  const version = await runtime.version(host)
+  await runtime.start(host, file)
+  const version = await runtime.version(host, file)
   const before = await host.describeEtc()
   const { process: program, installArgs = [] } = runtime
   const restarts = installArgs.includes('--allow-restart')

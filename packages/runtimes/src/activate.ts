@@ -47,7 +47,12 @@ export async function reloadDocker(
   })
 }
 
-function hangUp(pid: number, program: string): void {
+/**
+ * Sends SIGHUP; a process that is gone needs none.
+ *
+ * @throws RuntimesError when it is another's
+ */
+export function hangUp(pid: number, program: string): void {
   try {
     process.kill(pid, 'SIGHUP')
   } catch (cause) {

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { parseContainerdConfig } from './containerd-config.ts'
+import { type ContainerdConfig, parseContainerdConfig } from './containerd-config.ts'
 import { CriClient } from './cri-client.ts'
 import { RuntimesError } from './errors.ts'
 import type { HostFiles } from './host-files.ts'
@@ -57,7 +57,8 @@ async function findPlaces(files: HostFiles): Promise<readonly Place[]> {
       found.set(socket, { ...place, socket })
   }
   for (const process of await listProcesses(files.root, 'containerd')) {
-    const [configFile = '/etc/containerd/config.toml'] = flagValues(process, '--config', '-c')
+    const [given = '/etc/containerd/config.toml'] = flagValues(process, '--config', '-c')
+    const configFile = currentRevision(given)
     const [address = await configuredSocket(configFile, files)] = flagValues(process, '--address', '-a')
     const known = places.find(({ socket, configFile: file }) => socket === address && file === configFile)
     const flavour = known?.flavour ?? places.find(({ socket }) => socket === address)?.flavour ?? 'containerd'
@@ -84,7 +85,7 @@ async function inspect(
   const text = await files.readText(path)
   const configured = await readConfig(path, text, files)
   const live = version === undefined ? undefined : livePath(await cri.info())
-  const effective = expand(live ?? configured.configPath ?? defaultFor(version?.runtimeVersion))
+  const effective = currentRevision(live ?? effectivePath(configured, version?.runtimeVersion))
   const directories =
     effective === '' ? [defaultHostsRoot] : effective.split(':').filter((part) => part !== '')
   const isList = effective.includes(':')
@@ -138,15 +139,28 @@ function livePath(info: ReadonlyMap<string, string>): string | undefined {
   }
 }
 
+/** `containerd config default` writes an empty path: it counts as none, and next to `mirrors` there is no default. */
+function effectivePath(
+  { configPath = '', legacy }: Pick<ContainerdConfig, 'configPath' | 'legacy'>,
+  version: string | undefined,
+): string {
+  return configPath !== '' || legacy === 'mirrors' ? configPath : defaultFor(version)
+}
+
 function defaultFor(version = ''): string {
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number)
   return major > 2 || (major === 2 && minor >= 2) ? defaultPath : ''
 }
 
-/** microk8s writes it so. */
-function expand(path: string): string {
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: as it stands in the file
-  return path.replace('${SNAP_DATA}', '/var/snap/microk8s/current')
+/**
+ * microk8s writes the revision of its snap into paths. That goes with the next refresh, which copies what is in it; a
+ * container may have nothing but the current one mounted.
+ */
+function currentRevision(path: string): string {
+  return path
+    .split(':')
+    .map((part) => part.replace(/^(\/var\/snap\/microk8s\/)(?:x?\d+)(?=\/)/, '$1current'))
+    .join(':')
 }
 
 async function aliasOf(list: string, files: HostFiles): Promise<string | undefined> {

@@ -1,26 +1,48 @@
 import { posix } from 'node:path'
+import { type CrioTraces, detectCrio } from './detect-crio.ts'
 import type { HostFiles } from './host-files.ts'
 import type { ContainersState } from './host-state.ts'
 import { listProcesses } from './processes.ts'
 
 const mainFile = '/etc/containers/registries.conf'
 const dropIns = '/etc/containers/registries.conf.d'
-const criSocket = '/run/crio/crio.sock'
 const binaries = ['/usr/bin', '/usr/local/bin', '/usr/sbin', '/usr/libexec/crio', '/opt/bin']
 const names = { podman: 'podman', skopeo: 'skopeo', buildah: 'buildah', crio: 'cri-o' }
 
 type User = NonNullable<ContainersState['user']>
 
 /** What containers/image reads on this host: the system's files, and those of users who have some of their own. */
-export async function detectContainers(files: HostFiles): Promise<readonly ContainersState[]> {
+export async function detectContainers(
+  files: HostFiles,
+  unseen: (what: string, error: unknown) => void,
+): Promise<readonly ContainersState[]> {
+  const crio = await lookForCrio(files, unseen)
   const programs = await findPrograms(files)
+  if (crio !== undefined && isThere(crio) && !programs.includes('cri-o')) programs.push('cri-o')
   if (programs.length === 0) return []
   const cliPrograms = programs.filter((program) => program !== 'cri-o')
-  const states = [await systemState(programs, files)]
+  const states = [await systemState(programs, crio, files)]
   for (const user of cliPrograms.length === 0 ? [] : await usersWithFiles(files)) {
     states.push(await userState(user, cliPrograms, files))
   }
   return states
+}
+
+async function lookForCrio(
+  files: HostFiles,
+  unseen: (what: string, error: unknown) => void,
+): Promise<CrioTraces | undefined> {
+  try {
+    return await detectCrio(files)
+  } catch (error) {
+    unseen('cri-o', error)
+    return undefined
+  }
+}
+
+/** In a container only some of the host's directories are there, and those of programs are not among them. */
+function isThere({ socket, pids, isConfigured }: CrioTraces): boolean {
+  return socket !== undefined || pids.length > 0 || isConfigured
 }
 
 async function findPrograms(files: HostFiles): Promise<string[]> {
@@ -36,9 +58,11 @@ async function findPrograms(files: HostFiles): Promise<string[]> {
   return found
 }
 
-async function systemState(programs: readonly string[], files: HostFiles): Promise<ContainersState> {
-  const isServing = (await files.snapshot(await files.resolve(criSocket))).kind === 'other'
-  const crio = await listProcesses(files.root, 'crio')
+async function systemState(
+  programs: readonly string[],
+  crio: CrioTraces | undefined,
+  files: HostFiles,
+): Promise<ContainersState> {
   // Podman's API server reads the files once; its command line begins anew each time.
   const podman = (await listProcesses(files.root, 'podman')).filter(
     ({ argv }) => argv.includes('system') && argv.includes('service'),
@@ -49,10 +73,10 @@ async function systemState(programs: readonly string[], files: HostFiles): Promi
     files: await readFiles(mainFile, dropIns, files),
     dropIn: { directory: dropIns, writable: await files.isWritable(posix.join(dropIns, 'x')) },
     reload: [
-      ...crio.map(({ pid }) => ({ pid, program: 'crio' })),
+      ...(crio?.pids ?? []).map((pid) => ({ pid, program: 'crio' })),
       ...podman.map(({ pid }) => ({ pid, program: 'podman' })),
     ],
-    criSocket: isServing ? criSocket : undefined,
+    criSocket: crio?.socket,
   }
 }
 

@@ -21,7 +21,7 @@ export async function detectHost(
   return {
     containerd: has('containerd') ? await detectContainerd(files, report) : [],
     docker: has('docker') ? await detectDocker(files, report) : undefined,
-    containers: has('podman') ? await detectContainers(files) : [],
+    containers: has('podman') ? await detectContainers(files, report) : [],
     unseen,
   }
 }

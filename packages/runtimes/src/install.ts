@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { activate } from './activate.ts'
 import type { AgentClient } from './agent-client.ts'
 import { applyChanges, markInstalled } from './apply.ts'
@@ -9,6 +10,10 @@ import { systemCode } from './host-files.ts'
 import { isBlocked, type PlanOptions, type RuntimePlan } from './plan.ts'
 import { planInstall } from './plan-install.ts'
 import { releaseHost, type UninstallReport } from './uninstall.ts'
+
+/** A reload takes milliseconds: this is for a busy node. */
+const reloadTimeoutMs = 5_000
+const sendAgainMs = 250
 
 export interface InstallPlan {
   readonly shim: string
@@ -79,7 +84,22 @@ class Unseen extends RuntimesError {
 
 async function verify(runtimes: readonly RuntimePlan[], { files }: Host, agent: AgentClient) {
   const canaries: CanaryResult[] = []
-  for (const runtime of runtimes) canaries.push(...(await sendCanaries(runtime, { files, agent })))
+  for (const runtime of runtimes)
+    canaries.push(...(await sendUntilSeen(runtime, () => sendCanaries(runtime, { files, agent }))))
   if (canaries.some(({ seen }) => !seen)) throw new Unseen(canaries)
   return canaries
+}
+
+/** Who is told to read its files again does not say when it has: what comes too early goes where pulls went before. */
+async function sendUntilSeen(
+  { activations }: RuntimePlan,
+  send: () => Promise<CanaryResult[]>,
+): Promise<CanaryResult[]> {
+  const isTold = activations.some(({ kind }) => kind === 'reload')
+  const deadline = performance.now() + (isTold ? reloadTimeoutMs : 0)
+  for (;;) {
+    const results = await send()
+    if (results.every(({ seen }) => seen) || performance.now() >= deadline) return results
+    await delay(sendAgainMs)
+  }
 }

@@ -3,7 +3,7 @@ import type { Change } from './change.ts'
 import { RuntimesError } from './errors.ts'
 import type { ContainersState } from './host-state.ts'
 import { cutBlocks } from './marked-block.ts'
-import type { Finding, PlanOptions, RuntimePlan } from './plan.ts'
+import type { Finding, PlanOptions, Probe, RuntimePlan } from './plan.ts'
 import { readOnly } from './plan-hosts.ts'
 import {
   addRegistryMirror,
@@ -35,18 +35,19 @@ interface Known extends RegistryTable {
 
 /** Points Podman, Buildah, Skopeo and CRI-O at the shim, for the system or for a user with files of their own. */
 export function planContainers(state: ContainersState, options: PlanOptions): RuntimePlan {
-  const { user, programs, reload, criSocket } = state
+  const { user, programs, reload } = state
   const plan: RuntimePlan = {
     runtime: `${programs.join('/')}${user === undefined ? '' : ` of ${user.name}`}`,
     version: undefined,
     changes: [],
     activations: [],
     findings: [],
-    probe: criSocket === undefined ? { kind: 'containers', user } : { kind: 'cri', socket: criSocket },
+    probe: probeOf(state),
     proves: [],
   }
   try {
-    const { changes, findings, proves } = planFiles(state, options)
+    const { changes, findings: found, proves } = planFiles(state, options)
+    const findings = probeOf(state) === undefined ? [...found, notServing()] : found
     const activations =
       changes.length === 0 ? [] : reload.map((process) => ({ kind: 'reload', ...process }) as const)
     return { ...plan, changes, findings, proves, activations }
@@ -54,6 +55,21 @@ export function planContainers(state: ContainersState, options: PlanOptions): Ru
     if (!(error instanceof RuntimesError)) throw error
     const remedy = 'mend the file: until then these programs pull nothing'
     return { ...plan, findings: [{ level: 'blocked', code: 'unreadable-file', what: error.message, remedy }] }
+  }
+}
+
+/** Undefined where only CRI-O reads the files, and is stopped: nothing is there to pull with. */
+function probeOf({ programs, user, criSocket }: ContainersState): Probe | undefined {
+  if (criSocket !== undefined) return { kind: 'cri', socket: criSocket }
+  return programs.every((program) => program === 'cri-o') ? undefined : { kind: 'containers', user }
+}
+
+function notServing(): Finding {
+  return {
+    level: 'warning',
+    code: 'not-serving',
+    what: 'CRI-O is on this host and does not serve, so that no pull can be tried',
+    remedy: 'start it, then run shoal install again; nothing to do if it was removed',
   }
 }
 

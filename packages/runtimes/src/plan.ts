@@ -41,6 +41,7 @@ export type FindingCode =
   | 'blocked-registry'
   | 'user-configuration'
   | 'not-inspected'
+  | 'not-serving'
   | 'half-installed'
   | 'changed-since'
   | 'other-shim'

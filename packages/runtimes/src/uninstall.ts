@@ -1,4 +1,4 @@
-import { reloadDocker } from './activate.ts'
+import { hangUp, reloadDocker } from './activate.ts'
 import { encodeOriginal, hashOf } from './apply.ts'
 import { isSame, withExplicitMirrors } from './daemon-json.ts'
 import { detectDocker } from './detect-docker.ts'
@@ -31,7 +31,7 @@ export async function releaseHost(host: Host): Promise<UninstallReport> {
   if (
     journal.entries.some(({ path }) => path.endsWith(dropInName) || path.includes('/containers/registries'))
   ) {
-    await reloadContainers(host)
+    warnings.push(...(await reloadContainers(host)))
   }
   const left = paths.filter(({ outcome }) => outcome === 'left')
   warnings.push(
@@ -82,9 +82,18 @@ async function releaseDocker({ files, journal }: Host, { path, edit }: FileEntry
 }
 
 /** CRI-O and Podman's server read their files again. */
-async function reloadContainers({ files }: Host): Promise<void> {
+async function reloadContainers({ files }: Host): Promise<string[]> {
+  const warnings: string[] = []
   for (const { pid, argv } of await listProcesses(files.root, 'crio', 'podman')) {
-    const isServer = argv[0]?.endsWith('crio') || (argv.includes('system') && argv.includes('service'))
-    if (isServer) process.kill(pid, 'SIGHUP')
+    const isCrio = argv[0]?.endsWith('crio') === true
+    if (!isCrio && !(argv.includes('system') && argv.includes('service'))) continue
+    try {
+      hangUp(pid, isCrio ? 'crio' : 'podman')
+    } catch (error) {
+      // The files are back: a server that can't be told must not make the uninstall fail.
+      if (!(error instanceof RuntimesError)) throw error
+      warnings.push(`${error.message}; it keeps the shim until it is reloaded`)
+    }
   }
+  return warnings
 }

@@ -16,6 +16,8 @@ export interface ContainerdInit {
   readonly configPath?: string
   /** Its socket is there and nobody answers. */
   readonly isDead?: boolean
+  /** @default /run/containerd/containerd.sock */
+  readonly socket?: string
   /** Told of each pull. */
   readonly onPull?: (image: string) => void
 }
@@ -25,7 +27,7 @@ export async function startContainerd(
   root: string,
   init: ContainerdInit,
 ): Promise<void> {
-  const socket = await place(root, '/run/containerd/containerd.sock')
+  const socket = await place(root, init.socket ?? '/run/containerd/containerd.sock')
   if (init.isDead) return await listenDeaf(t, socket)
   const server = new Server()
   const bytes = { requestStream: false, responseStream: false } as const

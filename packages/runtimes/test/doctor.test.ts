@@ -120,6 +120,11 @@ const broken: Record<string, Setup & { code: FindingCode; remedy: RegExp }> = {
     code: 'unreadable-file',
     remedy: /pull nothing/,
   },
+  'a CRI-O that is stopped': {
+    files: { '/etc/crio/crio.conf': '[crio.api]\n' },
+    code: 'not-serving',
+    remedy: /start it/,
+  },
   'a journal that is damaged': {
     files: { '/var/lib/shoal/install/journal.json': '{"version": 1' },
     code: 'journal-damaged',

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -47,6 +49,31 @@ test('an install whose canary does not come by the shim gives everything back', 
   const report = await install(host, await planHost(host, { shim }), agent)
   t.regex(report.rolledBack?.why ?? '', /did not come by the shim: containerd from quay\.io/)
   t.deepEqual(await etc(root), before)
+})
+
+test('CRI-O reads its files again a moment after the signal: a canary that comes too early is sent again', async (t) => {
+  const root = await temporaryRoot()
+  t.teardown(() => root[Symbol.asyncDispose]())
+  // Something that a SIGHUP may be sent to.
+  const crio = spawn('sleep', ['600'])
+  t.teardown(() => crio.kill())
+  const hungUp = once(crio, 'exit')
+  await mkdir(join(root.path, `/proc/${crio.pid}`), { recursive: true })
+  await writeFile(join(root.path, `/proc/${crio.pid}/cmdline`), '/usr/bin/crio\0')
+  await mkdir(join(root.path, '/etc/containers'), { recursive: true })
+  const pulls: string[] = []
+  const onPull = (image: string) => void pulls.push(image.replace(/:[^:/]*$/, ''))
+  await startContainerd(t, root.path, { version: '1.34.0', socket: '/run/crio/crio.sock', onPull })
+  const host = openHost({ root: root.path, families: ['podman'] })
+  const report = await install(host, await planHost(host, { shim }), {
+    canaries: async () => new Set(pulls.slice(1)),
+  })
+  t.deepEqual(
+    report.canaries.map(({ registry, seen }) => [registry, seen]),
+    [['docker.io', true]],
+  )
+  t.is(pulls.length, 2)
+  t.is((await hungUp)[1], 'SIGHUP')
 })
 
 test('a restart that fails gives everything back as well', async (t) => {

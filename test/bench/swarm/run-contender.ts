@@ -98,7 +98,7 @@ async function commandsOf({ workload, cluster, started, resources }: CommandsIni
     for (const [index, node] of cluster.nodes.entries()) {
       const home = await cluster.directory(`c${index}`)
       const registry = 'registryOf' in started ? started.registryOf(index) : cluster.registry.host
-      containerds.push(resources.use(await Containerd.start(home, registry, node)))
+      containerds.push(resources.use(await Containerd.start(home, registry, { machine: node })))
     }
     return async (node, image) => {
       const containerd = containerds[node] as Containerd

@@ -54,7 +54,7 @@ test('a member is told of a coordinator that has the blob itself, before it gets
       if (reply.neighbours.length > 0 || reply.lease.length > 0) first.resolve(reply)
     },
   )
-  member.receive({ landed: [], release: [], willing: true })
+  member.receive({ landed: [], release: [], wanted: [], willing: true })
   const { neighbours, lease } = await first.promise
   t.deepEqual(
     neighbours.map(({ peer }) => peer),

@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 
-/** What can be had as Go modules, and where in `tools/` its versions are kept. */
+/** What can be had as Go modules, and where in `go-tools/` its versions are kept. */
 const packages = {
   helm: { module: 'helm', path: 'helm.sh/helm/v3/cmd/helm' },
   etcd: { module: 'etcd', path: 'go.etcd.io/etcd/server/v3' },
   'kube-apiserver': { module: 'kubernetes', path: 'k8s.io/kubernetes/cmd/kube-apiserver' },
   'kube-controller-manager': { module: 'kubernetes', path: 'k8s.io/kubernetes/cmd/kube-controller-manager' },
+  containerd: { module: 'containerd', path: 'github.com/containerd/containerd/v2/cmd/containerd' },
   'kube-scheduler': { module: 'kubernetes', path: 'k8s.io/kubernetes/cmd/kube-scheduler' },
 } as const
 
@@ -23,14 +24,14 @@ const buildTimeoutMs = 2_400_000
 const downloadTimeoutMs = 300_000
 
 /**
- * Builds a program from its Go module, in the versions of `tools/<module>/go.sum`. It is kept in the machine's cache
+ * Builds a program from its Go module, in the versions of `go-tools/<module>/go.sum`. It is kept in the machine's cache
  * directory (`$XDG_CACHE_HOME/shoal-test`, or `/var/cache/shoal-test`).
  *
  * @throws when the modules are there and don't compile
  */
 export async function goTool(name: GoTool): Promise<ToolOrReason> {
   const { module, path } = packages[name]
-  const directory = fileURLToPath(new URL(`tools/${module}/`, import.meta.url))
+  const directory = fileURLToPath(new URL(`go-tools/${module}/`, import.meta.url))
   const sums = await readFile(join(directory, 'go.sum'))
   const key = createHash('sha256').update(sums).digest('hex').slice(0, 12)
   const cache = join(process.env.XDG_CACHE_HOME ?? '/var/cache', 'shoal-test', `go-${module}-${key}`)

@@ -1,4 +1,4 @@
-module shoal.invalid/test/chart/tools/helm
+module shoal.invalid/test/harness/go-tools/helm
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-module shoal.invalid/test/chart/tools/etcd
+module shoal.invalid/test/harness/go-tools/etcd
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-module shoal.invalid/test/chart/tools/kubernetes
+module shoal.invalid/test/harness/go-tools/kubernetes
 
 go 1.26.0
 
