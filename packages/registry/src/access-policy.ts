@@ -19,7 +19,7 @@ export interface AccessTimes {
 
 export const defaultAccessTimes: AccessTimes = {
   publicMs: 30 * 60_000,
-  privateMs: 60_000,
+  privateMs: 10_000,
   grantMs: 5 * 60_000,
   refusalMs: 10_000,
   stalePublicMs: 24 * 3_600_000,
