@@ -2,46 +2,61 @@ import { hash } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { request } from 'undici'
+import { UpstreamRegistry } from '../../packages/agent/dist/demo/upstream-registry.js'
 import { type SwarmNode, startSwarm } from '../harness/agents.ts'
 import { run } from '../harness/run.ts'
 import { type SmallImage, writeSmallImage } from './small-image.ts'
 
 const cli = fileURLToPath(new URL('../../packages/agent/dist/cli.js', import.meta.url))
 const name = 'r.corp/team/app:1'
+/** Index, manifest, configuration and two layers. */
+const blobsInImage = 5
+const announceTimeoutMs = 30_000
 
-/** Two nodes whose registry is away, as in a cluster without a way out, and an image in a file. */
-async function lab(t: ExecutionContext) {
+/** Two nodes and an image in a file. Their registry is away, as in a cluster without a way out, unless it is to serve. */
+async function lab(t: ExecutionContext, { registryServes = false } = {}) {
   const root = await mkdtemp(join(tmpdir(), 'shoal-imported-'))
   t.teardown(() => rm(root, { recursive: true, force: true }))
-  const image = await writeSmallImage(join(root, 'layout'), [600_000, 100])
-  const swarm = await startSwarm({ nodes: 2, directory: root, upstreams: ['r.corp=http://127.0.0.1:1'] })
+  const layout = join(root, 'layout')
+  const image = await writeSmallImage(layout, [600_000, 100])
+  const registry = await UpstreamRegistry.start({ layout: image.layout, name: 'team/app', tag: '1' })
+  t.teardown(() => registry.stop())
+  if (!registryServes) await registry.stop()
+  const swarm = await startSwarm({
+    nodes: 2,
+    directory: root,
+    upstreams: [`r.corp=${registry.url}`],
+    flags: ['--log-level', 'debug'],
+  })
   t.teardown(() => swarm[Symbol.asyncDispose]())
   const [first, second] = swarm.nodes
   if (first === undefined || second === undefined) throw new Error('two nodes')
   const importAs = (...flags: string[]) => {
-    const where = ['--data-dir', first.directory]
-    return run(process.execPath, [
-      cli,
-      'cache',
-      ...where,
-      'import',
-      join(root, 'layout'),
-      '--name',
-      name,
-      ...flags,
-    ])
+    const command = [cli, 'cache', '--data-dir', first.directory, 'import', layout, '--name', name]
+    return run(process.execPath, [...command, ...flags])
   }
-  const places = await placesOf(join(root, 'layout'), image)
-  return { places, rootDigest: image.layout.root.digest, first, second, importAs }
+  const places = await placesOf(layout, image)
+  const { layers } = image
+  return { layers, registry, places, rootDigest: image.layout.root.digest, first, second, importAs }
 }
 
 async function get(node: SwarmNode, path: string): Promise<{ status: number; digest: string }> {
   const { statusCode, body } = await request(`http://${node.shim}/v2/team/app/${path}?ns=r.corp`)
   const bytes = Buffer.from(await body.arrayBuffer())
   return { status: statusCode, digest: `sha256:${hash('sha256', bytes)}` }
+}
+
+/** Blobs of which another node keeps the record. */
+function announcedBy(node: SwarmNode): number {
+  const lines = node.wholeLog.split('\n').filter((line) => line.includes('"msg":"announced"'))
+  const kept = lines
+    .map((line) => JSON.parse(line) as { cid: string; told: number })
+    .filter(({ told }) => told > 0)
+  return new Set(kept.map(({ cid }) => cid)).size
 }
 
 /** What a client asks for, in its order. */
@@ -80,4 +95,17 @@ test('an image whose name was public stays so when the same is imported again', 
   await importAs('--public')
   await importAs()
   for (const node of [first, second]) t.is((await get(node, 'manifests/1')).status, 200)
+})
+
+test('of an imported image whose registry lets everybody in, others take the blobs from the node that has them', async (t) => {
+  const { layers, registry, places, first, second, importAs } = await lab(t, { registryServes: true })
+  await importAs()
+  const signal = AbortSignal.timeout(announceTimeoutMs)
+  while (announcedBy(first) < blobsInImage) await delay(20, undefined, { signal })
+  for (const place of places) t.is((await get(second, place)).status, 200, place)
+  const { bytesByDigest } = registry.counts
+  t.deepEqual(
+    layers.filter((digest) => bytesByDigest.has(digest)),
+    [],
+  )
 })

@@ -1,7 +1,19 @@
 import { readFile, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type Digest, InvalidInputError, type StoredBlob, StoreError } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
-import { chunkLength, fileOf, makeBlob, makeCache, open, store, type TestBlob } from './fixture.ts'
+import { nodeFiles, type OpenFile } from '../dist/file-layer.js'
+import { openCacheOn } from '../dist/open-cache.js'
+import {
+  chunkLength,
+  fileOf,
+  makeBlob,
+  makeCache,
+  makeDirectory,
+  open,
+  store,
+  type TestBlob,
+} from './fixture.ts'
 
 const blob = makeBlob(6 * chunkLength + 1)
 
@@ -97,6 +109,33 @@ test('a stream reads only a little ahead of its reader', async (t) => {
     { instanceOf: StoreError },
   )
   t.is(error.fault, 'damaged')
+})
+
+test('while a reader is busy with a piece, the next is read: a slow disk and a slow reader do not add up', async (t) => {
+  const long = makeBlob(16 * chunkLength)
+  const reads: number[] = []
+  const open = async (path: string, flags: number): Promise<OpenFile> => {
+    const file = await nodeFiles.open(path, flags)
+    const read = file.read.bind(file) as (...args: unknown[]) => unknown
+    return Object.assign(file, {
+      read: (...args: unknown[]) => {
+        reads.push(Number(args[3]))
+        return read(...args)
+      },
+    })
+  }
+  const cache = await openCacheOn({ ...nodeFiles, open }, { dataDir: join(await makeDirectory(t), 'data') })
+  t.teardown(() => cache.stop())
+  await store(cache, long)
+  reads.length = 0
+  const stored = present(await cache.blobs.open(long.descriptor.digest))
+  const stream = stored.stream(undefined, { borrow: true })[Symbol.asyncIterator]()
+  const MiB = 1024 * 1024
+  await stream.next()
+  t.deepEqual(reads, [0, MiB])
+  await stream.next()
+  t.deepEqual(reads, [0, MiB, 2 * MiB])
+  await stream.return?.(undefined)
 })
 
 test('an abort ends a stream', async (t) => {
