@@ -1,6 +1,5 @@
 import {
   type BlobStore,
-  type ChunkRun,
   type ChunkSource,
   type ContentAddress,
   ContentUnavailableError,
@@ -9,7 +8,6 @@ import {
   digestToCid,
   type Origin,
   type PartialBlob,
-  type StoredBlob,
   StoreError,
   type TransferListener,
 } from '@shoal/content'
@@ -18,25 +16,19 @@ import { CoordinatorLink } from '../coordination/coordinator-link.ts'
 import type { ServedBlob } from '../exchange/served-blob.ts'
 import { AttentiveClock } from '../host/attentive-clock.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
+import { announceDelayMs } from './announce-delay.ts'
+import { ArrivingBlob } from './arriving-blob.ts'
 import { ChunkIntake } from './chunk-intake.ts'
 import type { DownloadCommand, DownloadEvent } from './download-events.ts'
 import { isPassedThrough } from './pass-through.ts'
 import { PeerSessions } from './peer-sessions.ts'
 import { DownloadPlanner } from './planner.ts'
-import { fetchRun, upstreamFailure } from './upstream-fetch.ts'
+import { UpstreamFetches } from './upstream-fetches.ts'
 
 const tickMs = 250
 const providersAsked = 20
 /** When nobody is named who has the blob, so many of the connected peers are asked. */
 export const connectedPeersAsked = 32
-/**
- * From the first chunk to its announcement in the DHT, at the least and for each node of the cluster: it takes a dozen
- * messages, which must not be spent while all nodes pull. About two nodes a second announce a blob; until then the
- * coordinator knows who has it.
- */
-const minAnnounceDelayMs = 10_000
-const announceDelayMsPerPeer = 500
-const maxAnnounceDelayMs = 120_000
 /** How long a peer that lied is kept out. */
 const banMs = 10 * 60_000
 /** A finished node stays a member so long, so that the coordinator can send late comers to it. */
@@ -69,29 +61,22 @@ export interface DownloadReader extends Disposable {
 export class Download {
   readonly descriptor: Descriptor
   readonly #components: DownloadComponents
-  readonly #address: ContentAddress
   readonly #partial: PartialBlob
+  readonly #blob: ArrivingBlob
   readonly #planner: DownloadPlanner
   readonly #intake: ChunkIntake
   readonly #sessions: PeerSessions
   readonly #link: CoordinatorLink
-  readonly #landedListeners = new Set<(index: number) => void>()
+  readonly #fetches: UpstreamFetches
   readonly #ended = new AbortController()
-  readonly #failed = new AbortController()
-  readonly #closed = Promise.withResolvers<void>()
   readonly #done = Promise.withResolvers<void>()
   readonly #work = new Set<Promise<void>>()
-  readonly #fetches = new Map<ChunkRun, AbortController>()
   readonly #timer: NodeJS.Timeout
   readonly #clock = new AttentiveClock({ intervalMs: tickMs })
   readonly #startedAt = performance.now()
   #linger: NodeJS.Timeout | undefined
   #announcing: NodeJS.Timeout | undefined
-  #upstreamError: Error | undefined
-  #stored: StoredBlob | undefined
-  #readers = 0
   #reads = 0
-  #closing: Promise<void> | undefined
 
   /** @throws StoreError when the blob can't be written here */
   static async start(components: DownloadComponents, init: DownloadInit): Promise<Download> {
@@ -102,8 +87,8 @@ export class Download {
   private constructor(components: DownloadComponents, init: DownloadInit, partial: PartialBlob) {
     this.descriptor = init.descriptor
     this.#components = components
-    this.#address = init.address
     this.#partial = partial
+    this.#blob = new ArrivingBlob(partial)
     const dispatch = (event: DownloadEvent) => this.#dispatch(event)
     const { onTrouble } = components
     this.#planner = new DownloadPlanner({
@@ -124,6 +109,17 @@ export class Download {
       dispatch,
       onChunk: (peer, chunk) => this.#orEnd(this.#intake.fromPeer(peer, chunk)),
       onTrouble,
+    })
+    this.#fetches = new UpstreamFetches({
+      origin: components.origin,
+      address: init.address,
+      layout: partial.layout,
+      isWanted: (index) => this.#planner.isFetching(index),
+      dispatch,
+      onBytes: () => this.#link.working(),
+      onChunk: (index, bytes) => this.#orEnd(this.#intake.fromUpstream(index, bytes)),
+      onTrouble,
+      signal: this.#ended.signal,
     })
     this.#link = new CoordinatorLink(components, {
       digest: init.descriptor.digest,
@@ -154,11 +150,11 @@ export class Download {
 
   /** Resolves when its files are closed, and another download of the blob may begin. */
   get closed(): Promise<void> {
-    return this.#closed.promise
+    return this.#blob.closed
   }
 
   get source(): ChunkSource {
-    return this.#stored ?? this.#partial
+    return this.#blob.source
   }
 
   /** Bytes that are here. */
@@ -186,27 +182,7 @@ export class Download {
    * they are closed already: what came of it is in the store.
    */
   serve(): ServedBlob | undefined {
-    if (this.#closing !== undefined) return undefined
-    this.#readers++
-    const getSource = () => this.source
-    let released = false
-    return {
-      get source() {
-        return getSource()
-      },
-      onLanded: (listener) => {
-        this.#landedListeners.add(listener)
-        return () => this.#landedListeners.delete(listener)
-      },
-      isHeldBy: (peer, index) => this.#planner.peerHolds(peer, index),
-      failed: this.#failed.signal,
-      release: async () => {
-        if (released) return
-        released = true
-        this.#readers--
-        await this.#closeUnread()
-      },
-    }
+    return this.#blob.serve({ isHeldBy: (peer, index) => this.#planner.peerHolds(peer, index) })
   }
 
   /** Ends the download (what is here stays for later), and waits for all that it started. */
@@ -214,10 +190,10 @@ export class Download {
     this.#end(new ContentUnavailableError(this.descriptor.digest, 'this node is stopping'))
     clearTimeout(this.#linger)
     clearTimeout(this.#announcing)
-    this.#failed.abort()
+    this.#blob.fail()
     await this.#link.stop()
     await Promise.all(this.#work)
-    await this.#closeFiles()
+    await this.#blob.close()
   }
 
   #tick(): void {
@@ -252,16 +228,18 @@ export class Download {
       case 'claim':
         return this.#link.claim()
       case 'fetch':
-        return this.#run(this.#fetch(command.run))
+        return this.#run(this.#fetches.fetch(command.run))
       case 'cut':
-        return this.#fetches.get(command.run)?.abort()
+        return this.#fetches.cut(command.run)
       case 'search':
         return this.#run(this.#search())
       case 'finish':
         return this.#run(this.#orEnd(this.#finish()))
       case 'fail':
         return this.#end(
-          new ContentUnavailableError(this.descriptor.digest, command.reason, { cause: this.#upstreamError }),
+          new ContentUnavailableError(this.descriptor.digest, command.reason, {
+            cause: this.#fetches.lastError,
+          }),
         )
     }
   }
@@ -276,38 +254,6 @@ export class Download {
     this.#dispatch({ type: 'searched' })
   }
 
-  async #fetch(run: ChunkRun): Promise<void> {
-    const { origin, onTrouble } = this.#components
-    const cut = new AbortController()
-    this.#fetches.set(run, cut)
-    let failed: ReturnType<typeof upstreamFailure> | undefined
-    try {
-      await fetchRun(
-        {
-          origin,
-          address: this.#address,
-          layout: this.#partial.layout,
-          run,
-          isWanted: (index) => this.#planner.isFetching(index),
-          onBytes: () => this.#link.working(),
-          onWhole: () => this.#dispatch({ type: 'upstream-whole', run }),
-          onChunk: (index, bytes) => this.#orEnd(this.#intake.fromUpstream(index, bytes)),
-        },
-        { signal: AbortSignal.any([this.#ended.signal, cut.signal]) },
-      )
-    } catch (error) {
-      if (!cut.signal.aborted) {
-        failed = upstreamFailure(error)
-        this.#upstreamError = error as Error
-        if (!this.#ended.signal.aborted) onTrouble(error as Error)
-      }
-    }
-    this.#fetches.delete(run)
-    this.#dispatch(
-      failed === undefined ? { type: 'upstream-ended', run } : { type: 'upstream-ended', run, failed },
-    )
-  }
-
   async #finish(): Promise<void> {
     const { digest, size } = this.descriptor
     try {
@@ -317,26 +263,24 @@ export class Download {
       throw error
     }
     this.#intake.nameLiars()
-    this.#stored = await this.#components.blobs.open(digest)
+    this.#blob.complete(await this.#components.blobs.open(digest))
     const seconds = (performance.now() - this.#startedAt) / 1000
     this.#components.onEvent({ type: 'completed', digest, size, seconds })
     this.#end()
   }
 
   #onStored(index: number, hash: Uint8Array<ArrayBuffer> | undefined): void {
-    this.#announcing ??= setTimeout(() => this.#announce(), this.#announceDelayMs()).unref()
-    for (const listener of this.#landedListeners) listener(index)
+    if (this.#announcing === undefined) {
+      const inMs = announceDelayMs(this.#components.host.estimatedPeers(), Math.random())
+      this.#announcing = setTimeout(() => this.#announce(), inMs).unref()
+    }
+    this.#blob.landed(index)
     this.#link.landed(index, hash)
-  }
-
-  #announceDelayMs(): number {
-    const spread = Math.random() * this.#components.host.estimatedPeers() * announceDelayMsPerPeer
-    return minAnnounceDelayMs + Math.min(maxAnnounceDelayMs, spread)
   }
 
   /** In the DHT; a blob that is still arriving too. */
   #announce(): void {
-    if (this.#failed.signal.aborted) return
+    if (this.#blob.hasFailed) return
     this.#components.host.discovery.provide(digestToCid(this.descriptor.digest))
   }
 
@@ -378,21 +322,10 @@ export class Download {
         this.#components.onEvent({ type: 'failed', digest: this.descriptor.digest, reason: error.message })
       }
       this.#done.reject(error)
-      this.#failed.abort()
+      this.#blob.fail()
       this.#components.host.discovery.withdraw(digestToCid(this.descriptor.digest))
       this.#run(this.#link.stop())
     }
-    this.#run(this.#closeUnread())
-  }
-
-  async #closeUnread(): Promise<void> {
-    if (this.#ended.signal.aborted && this.#readers === 0) await this.#closeFiles()
-  }
-
-  async #closeFiles(): Promise<void> {
-    this.#closing ??= Promise.all([this.#partial.close(), this.#stored?.close()]).then(() =>
-      this.#closed.resolve(),
-    )
-    await this.#closing
+    this.#run(this.#blob.end())
   }
 }
