@@ -52,7 +52,8 @@ export async function servePush(
   })
   const answer = await forward(exchange, route, { push: init.push, followed })
   const kept = await followed.answered(answer)
-  if (answer.status < 300 && method !== 'GET') await remember(route, { answer, kept }, init)
+  const isGone = method === 'DELETE' && answer.status === 404
+  if (isGone || (answer.status < 300 && method !== 'GET')) await remember(route, { answer, kept }, init)
   const all = { ...namespaceHeader(route), ...answer.headers, ...locationHeader(route, answer) }
   return sendBuffer(exchange, answer.status, all, answer.body)
 }
@@ -80,11 +81,9 @@ async function remember(
 ): Promise<void> {
   const { repository, path, query, method } = route
   init.tags.forget(repository)
-  const [kind = '', reference = ''] = path.split('/')
-  if (method === 'DELETE') {
-    if (isDigest(reference)) init.contents.delete(repository, reference)
-    return
-  }
+  const [kind = ''] = path.split('/')
+  // With an index some registries delete what it refers to.
+  if (method === 'DELETE') return init.contents.forget(repository)
   const digest = answer.headers['docker-content-digest'] ?? new URLSearchParams(query).get('digest') ?? ''
   if (answer.status !== 201 || !isDigest(digest)) return
   init.contents.add(repository, [digest])

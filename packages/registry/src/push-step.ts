@@ -1,5 +1,6 @@
 import { isDigest } from '@shoal/content'
 import { repositoryKey } from './access-policy.ts'
+import { cleanMediaType } from './manifest-loader.ts'
 import type { PushRoute } from './router.ts'
 
 /** A request of a push that brings bytes. */
@@ -23,7 +24,8 @@ export function pushStepOf(route: PushRoute, contentType: string | undefined): P
   if (kind === 'manifests') {
     if (method !== 'PUT') return undefined
     const own = isDigest(reference) ? reference : undefined
-    return { key: undefined, digest: own, isLast: true, mediaType: contentType ?? unknownMediaType }
+    const mediaType = cleanMediaType(contentType) ?? unknownMediaType
+    return { key: undefined, digest: own, isLast: true, mediaType }
   }
   const blob = { digest, mediaType: unknownMediaType }
   if (method === 'PATCH') return { ...blob, key: uploadKey(route, path), isLast: false }

@@ -16,8 +16,10 @@ export class RepositoryContents {
     for (const digest of digests) this.#known.set(keyOf(repository, digest), true)
   }
 
-  delete(repository: Repository, digest: Digest): void {
-    this.#known.delete(keyOf(repository, digest))
+  /** Forgets all of a repository. */
+  forget(repository: Repository): void {
+    const prefix = keyOf(repository, '')
+    for (const key of this.#known.keys()) if (key.startsWith(prefix)) this.#known.delete(key)
   }
 
   has(repository: Repository, digest: Digest): boolean {
@@ -25,6 +27,6 @@ export class RepositoryContents {
   }
 }
 
-function keyOf({ registry, name }: Repository, digest: Digest): string {
+function keyOf({ registry, name }: Repository, digest: Digest | ''): string {
   return `${registry}/${name}@${digest}`
 }

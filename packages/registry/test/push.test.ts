@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import {
+  type Origin,
   OriginError,
   type OriginPush,
   type PushAnswer,
@@ -8,7 +9,17 @@ import {
   type Repository,
 } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
-import { digestOf, errorOf, FakeContent, goodItem, patternOf, send, startShim } from './fixture.ts'
+import {
+  digestOf,
+  errorOf,
+  FakeContent,
+  fakeOrigin,
+  goodItem,
+  makeManifest,
+  patternOf,
+  send,
+  startShim,
+} from './fixture.ts'
 
 interface Forwarded extends Omit<PushRequest, 'body'> {
   readonly repository: Repository
@@ -116,6 +127,27 @@ test('what was pushed under a tag is what the tag gives next', async (t) => {
   shim.events.length = 0
   await shim.get('/v2/org/app/manifests/v1')
   t.like(shim.events.at(-1), { type: 'request', status: 404, reason: 'not-found' })
+})
+
+test('once something is deleted, the registry is asked anew for all of the repository', async (t) => {
+  for (const status of [202, 404]) {
+    const manifest = makeManifest()
+    const content = new FakeContent().add(manifest.digest, goodItem(manifest.bytes))
+    const layer = patternOf(1000)
+    content.add(digestOf(layer), goodItem(layer))
+    let isThere = true
+    const describe: Origin['describe'] = async ({ digest }) => {
+      if (!isThere) throw new OriginError('not-found', 'it was deleted')
+      return { digest, size: manifest.bytes.length, mediaType: 'x/y' }
+    }
+    const push: OriginPush = { forward: async () => ({ status, headers: {}, body: new Uint8Array() }) }
+    const shim = await startShim(t, { push, content, origin: fakeOrigin({ describe }), vouch: false })
+    const paths = [`manifests/${manifest.digest}`, `blobs/${digestOf(layer)}`]
+    for (const path of paths) t.is((await shim.get(`/v2/org/app/${path}`)).status, 200)
+    isThere = false
+    await write(shim.port, 'DELETE', `/v2/org/app/manifests/${manifest.digest}`, Buffer.alloc(0))
+    for (const path of paths) t.is((await shim.get(`/v2/org/app/${path}`)).status, 404)
+  }
 })
 
 test('a registry that can’t be reached is a 404 with its reason', async (t) => {

@@ -39,6 +39,7 @@ export class ReadingPositions {
 
   /** The first missing chunk at or after where each reads, who waits longest first; the blob's first when nobody reads. */
   places(held: ReadonlyChunkSet): readonly number[] {
+    if (this.#positions.size <= 1) return [this.#onlyPlace(held)]
     const places = new Set<number>()
     const fed: number[] = []
     for (const { index } of this.#positions.values()) {
@@ -57,8 +58,18 @@ export class ReadingPositions {
   /** Whether somebody reads elsewhere than where the download would go by itself. */
   isSpread(held: ReadonlyChunkSet): boolean {
     if (this.#positions.size === 0) return false
+    if (this.#positions.size === 1) return this.#onlyPlace(held) !== held.firstMissing(0)
     const places = this.places(held)
     return places.length > 1 || places[0] !== held.firstMissing(0)
+  }
+
+  /** Most downloads have one reader, and this is asked at every event. */
+  #onlyPlace(held: ReadonlyChunkSet): number {
+    for (const { index } of this.#positions.values()) {
+      const place = held.firstMissing(index)
+      if (place < held.capacity) return place
+    }
+    return held.firstMissing(0)
   }
 
   /** Chunks that readers have waited for long enough; they are taken for helped out then. */
