@@ -38,7 +38,7 @@ test('what a containerd pulled from the registry itself is shared from where it 
   await registry.push(repository, image)
   await registry.pushIndex(repository, image.tag, indexOf(image).body)
   const theirs = stack.use(await Containerd.start(await workspace.directory('theirs'), registry.host))
-  await theirs.ctrPull(name)
+  await theirs.ctrFetch(name)
   const before = (await registry.accesses()).length
 
   const secretFile = await newSecretFile(workspace.path)
@@ -54,7 +54,7 @@ test('what a containerd pulled from the registry itself is shared from where it 
   await until(async () => (await announced({ secretFile, by: peer, at: other, digests })) === digests.length)
 
   const ours = stack.use(await Containerd.start(await workspace.directory('ours'), other.shim))
-  t.is(await ours.ctrPull(name), indexOf(image).digest)
+  t.is(await ours.ctrFetch(name), indexOf(image).digest)
   const sent = (await registry.accesses()).slice(before)
   t.deepEqual(
     sent.filter(({ path }) => path.includes('/blobs/')),

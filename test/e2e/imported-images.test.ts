@@ -50,7 +50,12 @@ async function get(node: SwarmNode, path: string): Promise<{ status: number; dig
   return { status: statusCode, digest: `sha256:${hash('sha256', bytes)}` }
 }
 
-/** Blobs of which another node keeps the record. */
+/** Waits until other nodes keep records of so many things that the node can answer for: blobs, and names that are public. */
+async function announced(node: SwarmNode, count: number): Promise<void> {
+  const signal = AbortSignal.timeout(announceTimeoutMs)
+  while (announcedBy(node) < count) await delay(20, undefined, { signal })
+}
+
 function announcedBy(node: SwarmNode): number {
   const lines = node.wholeLog.split('\n').filter((line) => line.includes('"msg":"announced"'))
   const kept = lines
@@ -70,7 +75,7 @@ async function placesOf(directory: string, { layout, layers }: SmallImage): Prom
   ]
 }
 
-test('an imported image is for nobody whom its registry has not let in', async (t) => {
+test.serial('an imported image is for nobody whom its registry has not let in', async (t) => {
   const { places, first, second, importAs } = await lab(t)
   t.regex(await importAs(), /^imported r\.corp\/team\/app:1 [^\n]*\n.*only.* --public/s)
   for (const node of [first, second]) {
@@ -78,34 +83,41 @@ test('an imported image is for nobody whom its registry has not let in', async (
   }
 })
 
-test('an image that was imported as public is had from every node, by name and with its registry away', async (t) => {
-  const { places, rootDigest, first, second, importAs } = await lab(t)
-  t.notRegex(await importAs('--public'), /--public/)
-  for (const node of [first, second]) {
-    for (const place of places) {
-      const { status, digest } = await get(node, place)
-      t.is(status, 200, place)
-      t.is(digest, place.endsWith('/1') ? rootDigest : (place.split('/')[1] ?? ''))
+test.serial(
+  'an image that was imported as public is had from every node, by name and with its registry away',
+  async (t) => {
+    const { places, rootDigest, first, second, importAs } = await lab(t)
+    t.notRegex(await importAs('--public'), /--public/)
+    await announced(first, blobsInImage + 1)
+    for (const node of [first, second]) {
+      for (const place of places) {
+        const { status, digest } = await get(node, place)
+        t.is(status, 200, `${place}\n${node.log}`)
+        t.is(digest, place.endsWith('/1') ? rootDigest : (place.split('/')[1] ?? ''))
+      }
     }
-  }
-})
+  },
+)
 
-test('an image whose name was public stays so when the same is imported again', async (t) => {
+test.serial('an image whose name was public stays so when the same is imported again', async (t) => {
   const { first, second, importAs } = await lab(t)
   await importAs('--public')
   await importAs()
+  await announced(first, blobsInImage + 1)
   for (const node of [first, second]) t.is((await get(node, 'manifests/1')).status, 200)
 })
 
-test('of an imported image whose registry lets everybody in, others take the blobs from the node that has them', async (t) => {
-  const { layers, registry, places, first, second, importAs } = await lab(t, { registryServes: true })
-  await importAs()
-  const signal = AbortSignal.timeout(announceTimeoutMs)
-  while (announcedBy(first) < blobsInImage) await delay(20, undefined, { signal })
-  for (const place of places) t.is((await get(second, place)).status, 200, place)
-  const { bytesByDigest } = registry.counts
-  t.deepEqual(
-    layers.filter((digest) => bytesByDigest.has(digest)),
-    [],
-  )
-})
+test.serial(
+  'of an imported image whose registry lets everybody in, others take the blobs from the node that has them',
+  async (t) => {
+    const { layers, registry, places, first, second, importAs } = await lab(t, { registryServes: true })
+    await importAs()
+    await announced(first, blobsInImage)
+    for (const place of places) t.is((await get(second, place)).status, 200, place)
+    const { bytesByDigest } = registry.counts
+    t.deepEqual(
+      layers.filter((digest) => bytesByDigest.has(digest)),
+      [],
+    )
+  },
+)

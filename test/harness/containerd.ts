@@ -68,8 +68,15 @@ export class Containerd implements AsyncDisposable {
   async ctrPull(name: string): Promise<string> {
     const { file, args } = this.pullCommand(name)
     await this.#machine.run(file, args)
-    const listed = await this.#images('default', 'list', `name==${name}`)
-    return /sha256:[0-9a-f]{64}/.exec(listed)?.[0] ?? 'none'
+    return await this.#digestOf(name)
+  }
+
+  /** The same without unpacking. */
+  async ctrFetch(name: string): Promise<string> {
+    const address = ['--address', this.socket, '--namespace', 'default']
+    const hosts = ['--hosts-dir', this.#hostsDirectory]
+    await this.#machine.run('ctr', [...address, 'content', 'fetch', ...hosts, name])
+    return await this.#digestOf(name)
   }
 
   /** Removes an image, and waits until containerd has collected the content that no other needs. */
@@ -86,6 +93,11 @@ export class Containerd implements AsyncDisposable {
         await this.#images(namespace, 'unmount', '--rm', target)
       },
     }
+  }
+
+  async #digestOf(name: string): Promise<string> {
+    const listed = await this.#images('default', 'list', `name==${name}`)
+    return /sha256:[0-9a-f]{64}/.exec(listed)?.[0] ?? 'none'
   }
 
   async #images(namespace: string, ...args: string[]): Promise<string> {

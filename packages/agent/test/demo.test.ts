@@ -92,8 +92,9 @@ test.serial('an image with a wrong byte verifies on no node, and the status says
     await temporaryDirectory(t),
     '--json',
   ]
-  const { status, stdout } = await shoal(['demo', ...flags])
+  const { status, stdout, stderr } = await shoal(['demo', ...flags])
   t.is(status, 1)
+  t.is(stderr, '')
   const report = JSON.parse(stdout.split('\n').at(-1) ?? '') as DemoReport
   t.false(report.verified)
   t.true(stdout.includes('NOT every digest verified'))

@@ -15,7 +15,7 @@ import { parseImageReference, StoreError } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
 import { CacheIndex } from '../dist/cache-index.js'
 import { ForeignContent } from '../dist/foreign-content.js'
-import type { CacheEvent } from '../dist/index.js'
+import type { CacheEvent, CacheInit } from '../dist/index.js'
 import {
   changeIndex,
   chunkLength,
@@ -43,8 +43,9 @@ async function start(t: ExecutionContext, below = '') {
   const dataDir = join(directory, 'data')
   const events: CacheEvent[] = []
   const told: string[] = []
-  const openCache = async () => {
+  const openCache = async (init: Pick<CacheInit, 'quota'> = {}) => {
     const cache = await open(t, dataDir, {
+      ...init,
       containerdContent: root,
       onEvent: (event) => events.push(event),
     })
@@ -210,6 +211,24 @@ test('a pinned image that was taken in by a link and is damaged is filled anew b
   t.true((await load(again, blob))?.equals(blob.bytes))
   t.true((await readFile(lab.pathOf(blob))).equals(theirs))
   t.is((await stat(ownPath)).nlink, 1)
+})
+
+test('a pinned image for which there is no room stays with containerd, and that is told of once a blob', async (t) => {
+  const lab = await start(t)
+  const image = makeImage([blob])
+  for (const each of image.blobs) await lab.put(each)
+  const cache = await lab.openCache({ quota: { bytes: 1 } })
+  await until(() => cache.blobs.has(digest))
+  await image.name(cache, 'registry.test/app:1')
+  await cache.images.pin(parseImageReference('registry.test/app:1'))
+  await cache.stop()
+  lab.events.length = 0
+  const again = await lab.openCache({ quota: { bytes: 1 } })
+  await until(async () => lab.events.length === image.blobs.length)
+  t.deepEqual(new Set(lab.events.map(({ type }) => type)), new Set(['not-storing']))
+  t.true((await load(again, blob))?.equals(blob.bytes))
+  t.deepEqual(await ownFiles(lab.dataDir), [])
+  t.is(again.usedBytes(), 0)
 })
 
 test('a reader goes on when containerd removes the blob under it', async (t) => {
