@@ -14,7 +14,7 @@ FROM --platform=${BUILDPLATFORM} ${BUILDER} AS build
 WORKDIR /src
 COPY . .
 # Not silent: a build that fails has to say why.
-RUN npm run setup
+RUN npm run bootstrap && npm run build
 ARG TARGETARCH=amd64
 ARG SOURCE_DATE_EPOCH=0
 RUN SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} node packaging/bundle.ts --arch ${TARGETARCH} --out /image/opt/shoal

@@ -11,8 +11,20 @@ const packages = {
   'kube-apiserver': { module: 'kubernetes', path: 'k8s.io/kubernetes/cmd/kube-apiserver' },
   'kube-controller-manager': { module: 'kubernetes', path: 'k8s.io/kubernetes/cmd/kube-controller-manager' },
   containerd: { module: 'containerd', path: 'github.com/containerd/containerd/v2/cmd/containerd' },
+  // Without what needs C libraries: signatures by GPG, and file systems that no test is on.
+  crio: {
+    module: 'crio',
+    path: 'github.com/cri-o/cri-o/cmd/crio',
+    tags: ['containers_image_openpgp', 'exclude_graphdriver_btrfs'],
+  },
   'kube-scheduler': { module: 'kubernetes', path: 'k8s.io/kubernetes/cmd/kube-scheduler' },
 } as const
+
+interface GoPackage {
+  readonly module: string
+  readonly path: string
+  readonly tags?: readonly string[]
+}
 
 export type GoTool = keyof typeof packages
 
@@ -30,7 +42,7 @@ const downloadTimeoutMs = 300_000
  * @throws when the modules are there and don't compile
  */
 export async function goTool(name: GoTool): Promise<ToolOrReason> {
-  const { module, path } = packages[name]
+  const { module, path, tags = [] }: GoPackage = packages[name]
   const directory = fileURLToPath(new URL(`go-tools/${module}/`, import.meta.url))
   const sums = await readFile(join(directory, 'go.sum'))
   const key = createHash('sha256').update(sums).digest('hex').slice(0, 12)
@@ -42,7 +54,7 @@ export async function goTool(name: GoTool): Promise<ToolOrReason> {
   if (unavailable !== undefined) return { unavailable: `${name}: ${unavailable}` }
   await mkdir(cache, { recursive: true })
   const draft = `${file}.${process.pid}`
-  const flags = ['-trimpath', '-ldflags', `-s -w ${await versionFlags(directory)}`]
+  const flags = ['-trimpath', '-tags', tags.join(','), '-ldflags', `-s -w ${await versionFlags(directory)}`]
   await execa('go', ['build', ...flags, '-o', draft, path], {
     cwd: directory,
     timeout: buildTimeoutMs,

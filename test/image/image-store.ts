@@ -108,8 +108,10 @@ async function trustAsHere(root: string): Promise<void> {
   const { stdout } = await execa('npm', ['config', 'get', 'cafile'], {
     env: environment({ HOME: process.env.HOME ?? '/' }),
   })
-  if (stdout === 'null' || stdout === '') return
+  // npm's own configuration is that of its prefix, which is another when `node` is another.
+  const certificates = stdout === 'null' || stdout === '' ? process.env.NODE_EXTRA_CA_CERTS : stdout
+  if (certificates === undefined || certificates === '') return
   await mkdir(join(root, 'etc/ssl/certs'), { recursive: true })
-  await cp(await realpath(stdout), join(root, 'etc/ssl/certs/ca-certificates.crt'))
+  await cp(await realpath(certificates), join(root, 'etc/ssl/certs/ca-certificates.crt'))
   await writeFile(join(root, 'root/.npmrc'), 'cafile=/etc/ssl/certs/ca-certificates.crt\n')
 }

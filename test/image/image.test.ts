@@ -12,11 +12,21 @@ import { ImageStore } from './image-store.ts'
 const native = process.arch === 'arm64' ? 'arm64' : 'amd64'
 const name = 'localhost/shoal'
 
-const store = await ImageStore.create()
-const built = await store.build(name, native)
-const root = await store.mount(name)
+const { store, built, root } = await prepare()
 // All that is awaited comes first: AVA takes no tests that are declared later.
 test.after.always(() => store[Symbol.asyncDispose]())
+
+/** What was made is thrown away when the build fails: no test would do it. */
+async function prepare() {
+  const store = await ImageStore.create()
+  try {
+    const built = await store.build(name, native)
+    return { store, built, root: await store.mount(name) }
+  } catch (error) {
+    await store[Symbol.asyncDispose]()
+    throw error
+  }
+}
 
 const elfMachines = { amd64: 0x3e, arm64: 0xb7 }
 

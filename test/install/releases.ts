@@ -4,6 +4,7 @@ import {
   containerdByDefault,
   containerdUnset,
   containerdWithList,
+  crio,
   docker,
   dockerWithContainerd,
   type HostRuntime,
@@ -24,7 +25,7 @@ const all: readonly Release[] = [
   { name: 'bookworm', runtimes: everywhere, root: async () => '/' },
   { name: 'trixie', runtimes: everywhere, root: () => debianRoot('trixie') },
   { name: 'sid', runtimes: [...everywhere, dockerWithContainerd], root: () => debianRoot('sid') },
-  { name: 'upstream', runtimes: [containerdByDefault], root: async () => '/' },
+  { name: 'upstream', runtimes: [containerdByDefault, crio], root: async () => '/' },
 ]
 
 /** Those named in `SHOAL_RELEASES`, separated by spaces; this machine's alone when nobody asks for more. */

@@ -158,14 +158,53 @@ async function dockerCommand(host: Sandbox, ...args: string[]): Promise<string> 
 export const docker = dockerWith('graphdriver')
 export const dockerWithContainerd = dockerWith('containerd')
 
+const crioSocket = '/run/crio/crio.sock'
+
+/** It runs no pods here, so that what it needs for them is left out. */
+const crioConfiguration = `[crio]
+storage_driver = "vfs"
+clean_shutdown_file = "/run/crio/clean.shutdown"
+[crio.runtime]
+cgroup_manager = "cgroupfs"
+conmon_cgroup = "pod"
+default_runtime = "runc"
+pinns_path = "/bin/true"
+[crio.runtime.runtimes.runc]
+runtime_path = "/usr/sbin/runc"
+monitor_path = "/usr/bin/conmon"
+[crio.network]
+plugin_dirs = ["/usr/lib/cni"]
+[crio.nri]
+enable_nri = false
+`
+
+export const crio: HostRuntime = {
+  name: 'CRI-O',
+  family: 'podman',
+  process: 'crio',
+  tool: 'crio',
+  version: async (host, program = '') =>
+    /\d+\.\d+\.\d+/.exec(await host.run(program, ['--version']))?.[0] ?? '',
+  async start(host, program = '') {
+    await write(host, '/etc/crio/crio.conf', crioConfiguration)
+    await writeHouseTable(host)
+    await host.daemon(program, [], (line) => line.includes('SIGHUP reload watcher'))
+  },
+  pull: (host, name) => pullByCri(host, crioSocket, name),
+}
+
+async function writeHouseTable(host: Sandbox): Promise<void> {
+  const table = '[[registry]]\nlocation = "quay.io"\n[[registry.mirror]]\nlocation = "mirror.invalid"\n'
+  await write(host, '/etc/containers/registries.conf.d/50-house.conf', table)
+}
+
 export const podman: HostRuntime = {
   name: 'Podman',
   family: 'podman',
   process: undefined,
   version: async (host) => /\d+\.\d+\.\d+/.exec(await host.run('podman', ['--version']))?.[0] ?? '',
   async start(host) {
-    const table = '[[registry]]\nlocation = "quay.io"\n[[registry.mirror]]\nlocation = "mirror.invalid"\n'
-    await write(host, '/etc/containers/registries.conf.d/50-house.conf', table)
+    await writeHouseTable(host)
   },
   async pull(host, name) {
     const places = [
