@@ -201,7 +201,7 @@ export class Coordinator {
     const { signal } = swarm.search
     try {
       // The DHT names others only.
-      if (await this.#holds(swarm.digest)) this.#step(swarm, { type: 'providers', peers: [this.#host.peer] })
+      if (await this.#hasIt(swarm.digest)) this.#step(swarm, { type: 'providers', peers: [this.#host.peer] })
       const providers = this.#host.discovery.find(digestToCid(swarm.digest), {
         limit: providersAsked,
         signal,
@@ -210,6 +210,15 @@ export class Coordinator {
     } catch (error) {
       // The last member left meanwhile; nobody waits for the answer.
       if (!signal.aborted) throw error
+    }
+  }
+
+  /** A store that can't be read, or is closing, is as good as an empty one: there are others. */
+  async #hasIt(digest: Digest): Promise<boolean> {
+    try {
+      return await this.#holds(digest)
+    } catch {
+      return false
     }
   }
 

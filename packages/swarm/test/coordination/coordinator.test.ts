@@ -13,9 +13,12 @@ const size = 1_000_000 // 4 chunks
 const chunks = new ChunkSet(4).encode()
 const addresses = ['/ip4/127.0.0.1/tcp/2']
 
-async function coordinator(t: { teardown(work: () => void): void }) {
+async function coordinator(
+  t: { teardown(work: () => void): void },
+  holds: () => Promise<boolean> = async () => false,
+) {
   const host = new StreamPairHost()
-  const served = new Coordinator({ host, holds: async () => false })
+  const served = new Coordinator({ host, holds })
   await served.start()
   t.teardown(() => served.stop())
   return { host, served }
@@ -42,6 +45,22 @@ test('a member that asks gets a lease', async (t) => {
   await stream.send(CoordinationRequest.encode({ landed: [], release: [], wanted: [], willing: true }))
   t.true((await nextReply(stream)).lease.length > 0)
   stream.abort(new Error('done'))
+})
+
+test('a coordinator that has the blob is named; one that can not tell goes on', async (t) => {
+  const { host, served } = await coordinator(t, async () => true)
+  const named = Promise.withResolvers<string[]>()
+  const newcomer = { digest, addresses: [], leased: [], size: BigInt(size), chunks }
+  const membership = served.join('other', newcomer, ({ neighbours }) => {
+    if (neighbours.length > 0) named.resolve(neighbours.map(({ peer }) => peer))
+  })
+  t.deepEqual(await named.promise, [host.peer])
+  membership.leave()
+  const other = await coordinator(t, () => Promise.reject(new Error('the cache is stopped')))
+  const asking = await join(other.host)
+  await asking.send(CoordinationRequest.encode({ landed: [], release: [], wanted: [], willing: true }))
+  t.true((await nextReply(asking)).lease.length > 0)
+  asking.abort(new Error('done'))
 })
 
 test('a lease comes back when its member closes the stream', async (t) => {
