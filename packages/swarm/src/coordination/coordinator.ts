@@ -193,24 +193,32 @@ export class Coordinator {
   async #settle(swarm: Swarm, isRunning: boolean): Promise<void> {
     const settled = () => this.#step(swarm, { type: 'settled' })
     setTimeout(settled, isRunning ? gatherMs : settleMs).unref()
-    await this.#findProviders(swarm)
-    if (!isRunning) settled()
+    const isNamed = await this.#findProviders(swarm)
+    // Who is told of holders has to hear of them, and what they have, before it is given what it need not fetch.
+    if (!isRunning && !isNamed) settled()
   }
 
-  async #findProviders(swarm: Swarm): Promise<void> {
+  /** Whether there are any. */
+  async #findProviders(swarm: Swarm): Promise<boolean> {
     const { signal } = swarm.search
+    let isNamed = false
+    const name = (peer: string) => {
+      isNamed = true
+      this.#step(swarm, { type: 'providers', peers: [peer] })
+    }
     try {
       // The DHT names others only.
-      if (await this.#hasIt(swarm.digest)) this.#step(swarm, { type: 'providers', peers: [this.#host.peer] })
+      if (await this.#hasIt(swarm.digest)) name(this.#host.peer)
       const providers = this.#host.discovery.find(digestToCid(swarm.digest), {
         limit: providersAsked,
         signal,
       })
-      for await (const peer of providers) this.#step(swarm, { type: 'providers', peers: [peer] })
+      for await (const peer of providers) name(peer)
     } catch (error) {
       // The last member left meanwhile; nobody waits for the answer.
       if (!signal.aborted) throw error
     }
+    return isNamed
   }
 
   /** A store that can't be read, or is closing, is as good as an empty one: there are others. */
