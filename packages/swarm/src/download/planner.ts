@@ -50,7 +50,8 @@ export interface DownloadPlannerInit {
 export class DownloadPlanner {
   readonly #layout: ChunkLayout
   readonly #ledger: ChunkLedger
-  readonly #startedAt: number
+  /** When peers were first named. */
+  #foundAt: number | undefined
   readonly #neighbours: Neighbourhood
   readonly #requests: RequestPlan
   readonly #upstream: UpstreamPlan
@@ -65,7 +66,6 @@ export class DownloadPlanner {
   constructor(init: DownloadPlannerInit) {
     this.#layout = init.layout
     this.#ledger = new ChunkLedger(init.held)
-    this.#startedAt = init.now
     this.#lastStored = init.now
     this.#lastMoved = init.now
     const shared = { layout: init.layout, ledger: this.#ledger }
@@ -123,6 +123,7 @@ export class DownloadPlanner {
   #apply(event: DownloadEvent, now: number): readonly DownloadCommand[] {
     switch (event.type) {
       case 'found':
+        if (event.peers.length > 0) this.#foundAt ??= now
         this.#neighbours.found(event.peers, event.complete === true)
         return noCommands
       case 'shared':
@@ -238,7 +239,7 @@ export class DownloadPlanner {
   /** Leases are for chunks that no neighbour has; and only once those who may have them were heard. */
   #wantsLeases(now: number): boolean {
     if (!this.#coordinated || !this.#upstream.isUsable(now)) return false
-    if (this.#neighbours.isConnecting && now - this.#startedAt < greetingMs) return false
+    if (this.#neighbours.isConnecting && now - (this.#foundAt ?? now) < greetingMs) return false
     return this.#ledger.orphans > 0
   }
 
