@@ -58,15 +58,3 @@ test.serial('two coordinators for one blob cost a second copy at most', async (t
   t.log(`${(origin.bytesSent / size).toFixed(2)} copies in ${origin.fetches} requests`)
   t.true(origin.bytesSent <= 2.2 * size, `${origin.bytesSent / size} copies`)
 })
-
-test.serial('what only its coordinator has comes from there, not from upstream', async (t) => {
-  const origin = new MemoryOrigin()
-  const [holder, other] = await startFaultySwarm(t, { count: 2, origin })
-  if (holder === undefined || other === undefined) return t.fail()
-  const address = await blobNear(holder, origin, 4 * MiB)
-  await pull(holder, address)
-  await until(() => holder.swarm.content.progress().length === 0)
-  const before = origin.bytesSent
-  t.is(await pull(other, address), address.digest)
-  t.is(origin.bytesSent, before)
-})
