@@ -1,13 +1,15 @@
 /** Enough for a registry that is as fast as a few nodes; with more, each would get so little that the first chunks come late. */
 const firstFetchers = 16
 /** With fewer, upstream idles while a lease travels. */
-const minFetchers = 6
+const minFetchers = 10
 /** As many connections as an origin takes without complaint. */
 const maxFetchers = 64
 /** By so much the number is changed for a trial. */
 const step = 1.5
-/** More fetchers are kept if they bring this much more, and fewer if they bring no less than this part. */
+/** More fetchers are kept if they bring this much more. */
 const worthwhile = 1.15
+/** Fewer are kept if they bring no less than this part. */
+const enough = 0.95
 /** Where a chunk takes longer to come, fewer fetchers may bring each sooner. */
 const longChunkMs = 1_000
 const minEpochMs = 250
@@ -82,5 +84,5 @@ interface Epoch {
 
 function hasPaid(before: Epoch, now: Epoch): boolean {
   const grew = now.fetchers > before.fetchers
-  return grew ? now.rate >= before.rate * worthwhile : now.rate * worthwhile >= before.rate
+  return grew ? now.rate >= before.rate * worthwhile : now.rate >= before.rate * enough
 }
