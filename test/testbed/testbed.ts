@@ -22,6 +22,7 @@ export interface LinkBytes {
 const maxHosts = 32
 /** Jumbo frames, as in most data centres: with short ones, the machine's cores would be the limit long before the links. */
 const mtu = 9_000
+const network = '10.64.0.0/16'
 const mainBridge = 'br0'
 let testbedsStarted = 0
 
@@ -142,8 +143,10 @@ export class Testbed implements AsyncDisposable {
     const lines = [
       'link set lo up',
       'link set eth0 addrgenmode none',
-      `addr add ${address}/16 dev eth0`,
+      `addr add ${address}/${network.split('/')[1]} dev eth0`,
       'link set eth0 up',
+      // Linux's default, whatever this machine has: what its hosts do must not depend on that.
+      `route replace ${network} dev eth0 src ${address} congctl cubic`,
     ]
     await run('ip', ['-n', namespace, '-batch', '-'], { input: `${lines.join('\n')}\n` })
     if (rate === undefined) return
