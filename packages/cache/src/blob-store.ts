@@ -14,6 +14,7 @@ import { BlobFiles } from './blob-files.ts'
 import type { BlobListeners } from './blob-listeners.ts'
 import type { CacheListener } from './cache-events.ts'
 import type { BlobProof, CacheIndex } from './cache-index.ts'
+import { DamagedBlobs } from './damaged-blobs.ts'
 import type { DataDirectory } from './data-directory.ts'
 import type { EvictionCandidate } from './evict.ts'
 import type { ForeignContent } from './foreign-content.ts'
@@ -60,8 +61,7 @@ export class FileBlobStore implements BlobStore {
   readonly #owned = new Set<Digest>()
   /** One at a time for each blob: what creates, replaces or removes its file. */
   readonly #changes = new KeyedMutex<Digest>()
-  /** Damaged blobs that are being taken out of use. */
-  readonly #damaged = new Map<Digest, Promise<void>>()
+  readonly #damaged: DamagedBlobs
   readonly #syncSlot = { taken: false }
   readonly #running = new Set<Promise<unknown>>()
   readonly #stopping = new AbortController()
@@ -70,6 +70,13 @@ export class FileBlobStore implements BlobStore {
     this.#components = components
     this.#files = new BlobFiles(components)
     this.#notice = new StoringNotice(components.onEvent)
+    this.#damaged = new DamagedBlobs({
+      components,
+      files: this.#files,
+      changes: this.#changes,
+      isOwned: (digest) => this.#owned.has(digest),
+      forget: (digest) => this.#forget(digest),
+    })
     this.#space = new SpaceKeeper({
       ...components,
       path: components.directory.path,
@@ -112,7 +119,7 @@ export class FileBlobStore implements BlobStore {
       if (residents.get(digest) === undefined) return this.#openForeign(digest)
       const endUse = this.#readers.begin(digest)
       try {
-        await this.#damaged.get(digest)
+        await this.#damaged.settled(digest)
         const opened = (await this.#openBlob(digest, endUse)) ?? (await this.#repair(digest, endUse, options))
         if (opened !== undefined) this.#touch(digest)
         else endUse()
@@ -142,7 +149,7 @@ export class FileBlobStore implements BlobStore {
       }
       this.#owned.add(digest)
       try {
-        await this.#damaged.get(digest)
+        await this.#damaged.settled(digest)
         await this.#space.admit(descriptor)
         return await this.#changes.run(digest, () => this.#openPartial(descriptor, this.#signal(options)))
       } catch (error) {
@@ -226,26 +233,16 @@ export class FileBlobStore implements BlobStore {
     this.#space.enforce()
   }
 
-  /** Takes a complete blob out of use, so that it is fetched anew. */
   async reportDamaged(digest: Digest, reason: string): Promise<void> {
-    const known = this.#damaged.get(digest)
-    if (known !== undefined) return known
-    const descriptor = this.#components.residents.get(digest)
-    if (descriptor === undefined) return this.#components.foreign?.reportDamaged(digest, reason)
-    this.#components.onEvent({ type: 'damaged', digest, reason })
-    const removing = this.#changes
-      .run(digest, () => this.#reopen(descriptor))
-      .catch((error) => this.#components.onEvent({ type: 'failed', operation: 'removing damage', error }))
-      .finally(() => this.#damaged.delete(digest))
-    this.#damaged.set(digest, removing)
-    return removing
+    await this.#damaged.report(digest, reason)
   }
 
   /** Closes everything that is open. */
   async stop(): Promise<void> {
     this.#stopping.abort(new StoreError('closed', 'the cache is stopped'))
     await this.#space.stop()
-    await Promise.allSettled([...this.#running, ...this.#damaged.values()]) // each has a caller who gets its failure
+    await Promise.allSettled(this.#running) // each has a caller who gets its failure
+    await this.#damaged.allSettled()
     const closed = await Promise.allSettled([...this.#open].map((each) => each.close()))
     for (const each of closed) if (each.status === 'rejected') throw each.reason
   }
@@ -273,10 +270,7 @@ export class FileBlobStore implements BlobStore {
     const descriptor = foreign?.get(digest)
     const opened = await foreign?.open(digest)
     if (foreign === undefined || descriptor === undefined || opened === undefined) return undefined
-    const onDamaged = (reason: string) =>
-      void foreign
-        .reportDamaged(digest, reason)
-        .catch((error) => this.#components.onEvent({ type: 'failed', operation: 'removing damage', error }))
+    const onDamaged = (reason: string) => void this.#damaged.reportForeign(digest, reason)
     return this.#track({ ...opened, descriptor, onDamaged }, () => undefined)
   }
 
@@ -303,26 +297,9 @@ export class FileBlobStore implements BlobStore {
       if (descriptor === undefined) return undefined
       const opened = await this.#openBlob(digest, endUse)
       if (opened !== undefined) return opened
-      const { directory } = this.#components
-      if ((await directory.blobSize(digest)) === descriptor.size) {
-        const proof = await this.#files.adopt(descriptor, this.#signal(options))
-        if (proof !== undefined) return this.#openBlob(digest, endUse)
-      }
-      this.#components.onEvent({ type: 'damaged', digest, reason: 'its file is gone, or another' })
-      await this.#reopen(descriptor)
-      return undefined
+      if (!(await this.#damaged.repair(descriptor, this.#signal(options)))) return undefined
+      return this.#openBlob(digest, endUse)
     })
-  }
-
-  async #reopen(descriptor: Descriptor): Promise<void> {
-    const { residents, now } = this.#components
-    const { digest, size } = descriptor
-    if (residents.get(digest) === undefined) return
-    if (this.#owned.has(digest)) await this.#files.remove(digest)
-    else if (await this.#files.reopen(descriptor)) {
-      residents.setPartial(digest, { written: size, promised: 0, lastUsedAt: now() })
-    }
-    this.#forget(digest)
   }
 
   async #openPartial(descriptor: Descriptor, signal: AbortSignal): Promise<FilePartial> {
