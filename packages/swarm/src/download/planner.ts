@@ -85,12 +85,9 @@ export class DownloadPlanner {
       this.#ended = true
       return [...commands, { type: 'finish' }]
     }
-    this.#hurry(now)
+    if (event.type === 'tick') this.#hurry(now)
     commands = joined(commands, this.#neighbours.connect())
-    commands = joined(
-      commands,
-      this.#upstream.fetch(now, { places: this.#placesAhead, alone: this.#runAlone }),
-    )
+    commands = joined(commands, this.#upstream.fetch(now, this.#ownChoice))
     const isStarved = now - this.#lastStored >= starvedAfterMs
     commands = joined(commands, this.#requests.request({ places: this.#places, isStarved, now }))
     commands = joined(commands, this.#upstream.ask(this.#wantsLeases(now)))
@@ -235,6 +232,8 @@ export class DownloadPlanner {
     while (end < this.#layout.count && !this.#ledger.held.has(end)) end++
     return { start, end }
   }
+
+  readonly #ownChoice = { places: this.#placesAhead, alone: this.#runAlone }
 
   /** Leases are for chunks that no neighbour has; and only once those who may have them were heard. */
   #wantsLeases(now: number): boolean {
