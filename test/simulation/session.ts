@@ -24,6 +24,8 @@ export class Session {
   readonly #wants = new Set<number>()
   /** How much of what the holder got it has told. */
   #told: number
+  /** How much of it the requester is known to have itself, though it was not told. */
+  #known = 0
   /** The requester waits for a slot, or was granted one that it has not used yet. */
   #isWaiting = false
   /** What is leaving the holder. */
@@ -69,9 +71,10 @@ export class Session {
   tellIdle(): void {
     if (!this.hasNews || this.#isWaiting || this.#sending !== undefined) return
     const { landed } = this.holder
-    for (let place = this.#told; place < landed.length; place++) {
+    for (let place = Math.max(this.#told, this.#known); place < landed.length; place++) {
       if (!this.holder.knowsThatHolds(this.#requester.name, landed[place] as number)) return this.#tell()
     }
+    this.#known = landed.length
   }
 
   /** Tells news that have waited for so long. */

@@ -205,9 +205,9 @@ test('a chunk that a client has waited 4 s for is fetched without a lease, whate
   const planner = plannerFor(20)
   planner.step({ type: 'connected', peer: 'a', held: ChunkSet.of(20, [7]) }, 0)
   planner.step({ type: 'reading', reader: 0, index: 5 }, 1_000)
-  planner.step({ type: 'has', peer: 'a', indexes: [8] }, 4_000)
-  t.deepEqual(commandsOf(planner.step({ type: 'has', peer: 'a', indexes: [9] }, 4_999), 'fetch'), [])
-  t.deepEqual(commandsOf(planner.step({ type: 'has', peer: 'a', indexes: [10] }, 5_000), 'fetch'), [
+  planner.step({ type: 'has', peer: 'a', indexes: [8] }, 4_990)
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 4_999), 'fetch'), [])
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 5_000), 'fetch'), [
     { type: 'fetch', run: { start: 5, end: 6 } },
   ])
 })
