@@ -1,9 +1,11 @@
 /**
- * Runs the cases of README.md and writes their table into it; `--quick` leaves out those of 1,000 nodes and more.
+ * Runs the cases of README.md and writes their table into it. Rows of cases that are not run stay: `--quick` runs those of
+ * fewer than 1,000 nodes, `--nodes <n>` those of so many.
  *
  *     npm run simulate:cases
  */
 import { readFile, writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
 import { reportOf } from './report.ts'
 import { parseOptions } from './scenario.ts'
 import { SimulatedSwarm } from './simulated-swarm.ts'
@@ -25,7 +27,7 @@ const cases: readonly Case[] = [
   { name: '250 nodes', options: '--nodes 250', limit: ways },
   { name: '1000 nodes', options: '--nodes 1000', limit: ways },
   {
-    name: '5000 nodes, chunks of 4 MiB',
+    name: '5000 nodes, chunks of 5 MiB',
     options: '--nodes 5000',
     limit: 'longer chunks than the product has',
   },
@@ -53,11 +55,17 @@ const cases: readonly Case[] = [
   },
 ]
 
-const quick = process.argv.includes('--quick')
+const { values: only } = parseArgs({ options: { quick: { type: 'boolean' }, nodes: { type: 'string' } } })
+const [before, rest = ''] = (await readFile(readme, 'utf8')).split(begin)
+const [former = '', after = ''] = rest.split(end)
 const rows: string[] = []
 for (const { name, options, limit } of cases) {
   const { scenario } = parseOptions(options.split(' '))
-  if (quick && scenario.nodes >= 1_000) continue
+  const isWanted = only.nodes === undefined || scenario.nodes === Number(only.nodes)
+  if (!isWanted || (only.quick === true && scenario.nodes >= 1_000)) {
+    rows.push(...former.split('\n').filter((row) => row.includes(`| \`${options}\` |`)))
+    continue
+  }
   const startMs = performance.now()
   const { json } = reportOf(scenario, new SimulatedSwarm(scenario).run())
   const { copies, lastOverBound, medianOverBound, messagesPerNode, completed, survivors } = json
@@ -80,7 +88,4 @@ const head = [
   '| case | options | copies | last / bound | median / bound | messages a node | completed | took | limited by |',
   '|---|---|---|---|---|---|---|---|---|',
 ]
-const text = await readFile(readme, 'utf8')
-const [before, rest = ''] = text.split(begin)
-const [, after = ''] = rest.split(end)
 await writeFile(readme, `${before}${begin}\n${[...head, ...rows].join('\n')}\n${end}${after}`)
