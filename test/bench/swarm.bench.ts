@@ -27,26 +27,26 @@ await installPackages(packages, 'npm run bench:swarm')
 const startMs = performance.now()
 await using workspace = await Workspace.create('bench')
 const store = await ImageStore.open(workspace)
+const machine = await describeMachine(workspace.path)
 const cases: CaseRuns[] = []
 const rows: Row[] = []
+const planned = options.cases.length
+const command = ['npm run bench:swarm --', ...process.argv.slice(2)].join(' ')
+const minutes = (): number => (performance.now() - startMs) / 60_000
 for (const [index, one] of options.cases.entries()) {
   print(`\n${one.title}: ${describeWorkload(one.workload)}`)
   const { contenders } = options
   const onRun = (contender: string, repetition: number): void =>
-    progress(`${index + 1} of ${options.cases.length}: ${contender}, repetition ${repetition + 1}`)
+    progress(`${index + 1} of ${planned}: ${contender}, repetition ${repetition + 1}`)
   const runs = await runCase(one, { contenders, store, workspace, onRun })
   const own = rowsOf(runs)
   print(tableOf(own))
   cases.push(runs)
   rows.push(...own)
+  // After each, so that half an hour's work is not lost with the last.
+  if (options.write) await writeResultsPage({ cases, rows, command, machine, minutes: minutes(), planned })
 }
-const machine = await describeMachine(workspace.path)
-const minutes = (performance.now() - startMs) / 60_000
-print(`\n${machine}; ${minutes.toFixed(1)} minutes`)
-if (options.write) {
-  const command = ['npm run bench:swarm --', ...process.argv.slice(2)].join(' ')
-  await writeResultsPage({ cases, rows, command, machine, minutes })
-}
+print(`\n${machine}; ${minutes().toFixed(1)} minutes`)
 if (options.json) print(JSON.stringify({ machine, rows }))
 
 function readOptions(): BenchOptions {

@@ -10,6 +10,8 @@ export interface ResultsPageInit {
   readonly command: string
   readonly machine: string
   readonly minutes: number
+  /** How many cases there are to be. */
+  readonly planned: number
 }
 
 const page = fileURLToPath(new URL('../RESULTS.md', import.meta.url))
@@ -25,12 +27,13 @@ export async function writeResultsPage(init: ResultsPageInit): Promise<void> {
   await writeFile(page, `${head(init)}\n\n${sections.join('\n\n')}\n`)
 }
 
-function head({ command, machine, minutes }: ResultsPageInit): string {
+function head({ cases, planned, command, machine, minutes }: ResultsPageInit): string {
+  const share = cases.length < planned ? `, ${cases.length} of ${planned} workloads` : ''
   return `# Swarms, measured
 
     ${command}
 
-wrote this page in ${minutes.toFixed(0)} minutes, figures and plots; nothing in it was typed by hand.
+wrote this page in ${minutes.toFixed(0)} minutes${share}, figures and plots; nothing in it was typed by hand.
 [swarm/README.md](swarm/README.md) tells what is measured and how. All hosts, their links and the programs of all
 contenders share one machine: ${machine}.`
 }
@@ -86,6 +89,6 @@ async function plot(name: string, title: string, svg: string): Promise<string> {
   return `![${title}](plots/${name}.svg)`
 }
 
-function plotName({ workload: { nodes, bytes, layers, until } }: CaseRuns): string {
-  return `${until}-${nodes}-nodes-${bytes / 1e6}MB-${layers}`
+function plotName({ workload: { nodes, bytes, layers, link, until } }: CaseRuns): string {
+  return `${until}-${nodes}-nodes-${bytes / 1e6}MB-${layers}-${(link * 8) / 1e6}mbit`
 }
