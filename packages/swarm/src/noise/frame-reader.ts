@@ -1,12 +1,11 @@
 import { InvalidInputError } from '@shoal/content'
+import { BufferPool } from './buffer-pool.ts'
 import type { CipherState } from './cipher-state.ts'
 import { tagBytes } from './noise-frame.ts'
 
 const maxFrameBytes = 0xffff
-/** More that lie idle are left to the garbage collector. */
-const maxIdle = 16
-/** Memory for frames that come in parts, of all connections: on a slow line that is every frame. */
-const idle: Buffer[] = []
+/** For frames that come in parts, of all connections: on a slow line that is every frame. */
+const frames = new BufferPool(maxFrameBytes)
 
 /**
  * Takes frames apart as their bytes come in. A frame that is all there is decrypted from where the transport put it;
@@ -54,7 +53,7 @@ export class FrameReader {
           offset += length
           continue
         }
-        this.#frame = idle.pop() ?? Buffer.allocUnsafeSlow(maxFrameBytes)
+        this.#frame = frames.take()
         this.#frameBytes = length
         this.#filled = 0
       }
@@ -64,7 +63,7 @@ export class FrameReader {
       offset += part.length
       if (this.#filled === this.#frameBytes) {
         plaintext.push(this.#cipher.open(this.#frame.subarray(0, this.#frameBytes)))
-        if (idle.length < maxIdle) idle.push(this.#frame)
+        frames.release([this.#frame])
         this.#frame = undefined
       }
     }

@@ -7,12 +7,12 @@ import {
   serviceCapabilities,
 } from '@libp2p/interface'
 import { StreamClosedError } from '../host/errors.ts'
+import { BufferPool } from './buffer-pool.ts'
 import { CipherState } from './cipher-state.ts'
 import { type CipherSuite, chaChaPoly, cipherSuites } from './cipher-suite.ts'
 import { HandshakeStream } from './handshake-stream.ts'
 import { createNoiseCrypto } from './noise-crypto.ts'
 import { maxWriteBytes, NoiseStream } from './noise-stream.ts'
-import { SendBuffers } from './send-buffers.ts'
 
 export interface NoiseEncrypterInit {
   /** 32 bytes that are mixed into the handshake: who has others can't finish it. */
@@ -27,7 +27,7 @@ type TransportKeys = readonly [initiator: Uint8Array, responder: Uint8Array]
 interface Shared {
   readonly crypto: ICryptoInterface
   readonly staticNoiseKey: Uint8Array
-  readonly sendBuffers: SendBuffers
+  readonly sendBuffers: BufferPool
 }
 
 /**
@@ -42,7 +42,7 @@ export function noiseEncrypters(
 ): ((components: NoiseComponents) => ConnectionEncrypter)[] {
   const crypto = createNoiseCrypto()
   const staticNoiseKey = crypto.generateX25519KeyPair().privateKey
-  const shared: Shared = { crypto, staticNoiseKey, sendBuffers: new SendBuffers(maxWriteBytes) }
+  const shared: Shared = { crypto, staticNoiseKey, sendBuffers: new BufferPool(maxWriteBytes) }
   return (init.suites ?? cipherSuites()).map((suite) => {
     const prologue =
       suite === chaChaPoly ? init.prologue : Buffer.concat([init.prologue, Buffer.from(suite.protocol)])

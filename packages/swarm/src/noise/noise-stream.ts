@@ -2,11 +2,11 @@ import type { MessageStream, StreamMessageEvent } from '@libp2p/interface'
 import type { SendResult } from '@libp2p/utils'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { TcpConnection } from '../tcp/tcp-connection.ts'
+import type { BufferPool } from './buffer-pool.ts'
 import type { CipherState } from './cipher-state.ts'
 import { FrameReader } from './frame-reader.ts'
 import { LayeredStream } from './layered-stream.ts'
 import { frameOverheadBytes, lengthBytes, maxPlaintextBytes } from './noise-frame.ts'
-import type { SendBuffers } from './send-buffers.ts'
 
 /** Frames that go to the transport in one write. */
 const framesPerWrite = 4
@@ -21,7 +21,7 @@ export interface NoiseStreamInit {
   readonly sending: CipherState
   readonly receiving: CipherState
   /** Where memory for long writes comes from; of {@link maxWriteBytes} each. */
-  readonly sendBuffers: SendBuffers
+  readonly sendBuffers: BufferPool
 }
 
 /**
@@ -33,7 +33,7 @@ export interface NoiseStreamInit {
 export class NoiseStream extends LayeredStream {
   readonly #sending: CipherState
   readonly #reader: FrameReader
-  readonly #buffers: SendBuffers
+  readonly #buffers: BufferPool
   readonly #transport: TcpConnection | undefined
   /** Buffers that the transport may still read from. */
   #lent: Buffer[] = []

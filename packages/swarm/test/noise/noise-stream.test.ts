@@ -3,17 +3,17 @@ import { once } from 'node:events'
 import type { MessageStream, MultiaddrConnection } from '@libp2p/interface'
 import { multiaddrConnectionPair } from '@libp2p/utils'
 import test from 'ava'
+import { BufferPool } from '../../dist/noise/buffer-pool.js'
 import { CipherState } from '../../dist/noise/cipher-state.js'
 import { aesGcm } from '../../dist/noise/cipher-suite.js'
 import { maxWriteBytes, NoiseStream } from '../../dist/noise/noise-stream.js'
-import { SendBuffers } from '../../dist/noise/send-buffers.js'
 import { patterned, sha256 } from '../host/fixture.ts'
 
 /** Two ends, and the connections below them. */
 function openPair(): { a: NoiseStream; b: NoiseStream; below: [MultiaddrConnection, MultiaddrConnection] } {
   const below = multiaddrConnectionPair()
   const [ab, ba] = [randomBytes(32), randomBytes(32)]
-  const sendBuffers = new SendBuffers(maxWriteBytes)
+  const sendBuffers = new BufferPool(maxWriteBytes)
   const open = (lower: MessageStream, sending: Uint8Array, receiving: Uint8Array): NoiseStream =>
     new NoiseStream(lower, {
       sending: new CipherState(aesGcm, sending),

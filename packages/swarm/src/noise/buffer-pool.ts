@@ -1,8 +1,8 @@
 /** More that lie idle are left to the garbage collector. */
 const maxIdle = 16
 
-/** Memory of one size for what is being written to sockets, used again and again: fresh memory is cold and has to be collected. */
-export class SendBuffers {
+/** Memory of one size, used again and again: fresh memory is cold and has to be collected. */
+export class BufferPool {
   readonly #bytes: number
   readonly #idle: Buffer[] = []
 
