@@ -27,7 +27,7 @@ const cases: readonly Case[] = [
   { name: '250 nodes', options: '--nodes 250', limit: ways },
   { name: '1000 nodes', options: '--nodes 1000', limit: ways },
   {
-    name: '5000 nodes, chunks of 5 MiB',
+    name: '5000 nodes, chunks of 4 MiB',
     options: '--nodes 5000',
     limit: 'longer chunks than the product has',
   },

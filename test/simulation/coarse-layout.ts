@@ -12,14 +12,13 @@ export class CoarseLayout extends ChunkLayout {
   }
 }
 
-/** Larger swarms are simulated with fewer chunks, so that a run ends within two minutes. */
+/** Larger swarms are simulated with fewer chunks, so that a run ends within minutes. */
 const largeSwarm = 2_000
-const chunksOfLarge = 208
-const lengthStep = 256 * 1024
+const chunksOfLarge = 256
 
 /** The layout that a run takes if it is not told the length of a chunk. */
 export function layoutFor(size: number, nodes: number): ChunkLayout {
   const layout = new ChunkLayout(size)
   if (nodes <= largeSwarm || layout.count <= chunksOfLarge) return layout
-  return new CoarseLayout(size, lengthStep * Math.ceil(size / chunksOfLarge / lengthStep))
+  return new CoarseLayout(size, 2 ** Math.ceil(Math.log2(size / chunksOfLarge)))
 }

@@ -35,7 +35,7 @@ export const usage = `npm run simulate -- [options]
 
   --nodes <n>            nodes that pull one layer               [1000]
   --size <bytes>         of the layer: 1GiB, 100MB               [1GiB]
-  --chunk <bytes>        length of a chunk                       [as the product cuts; above 2000 nodes at most 208 chunks]
+  --chunk <bytes>        length of a chunk                       [as the product cuts; above 2000 nodes at most 256 chunks]
   --upstream <rate>      of the registry: 1gbit, 200mbit         [1gbit]
   --link <rate>          of each node, both ways                 [1gbit]
   --latency <time>       between nodes, one way                  [0.25ms]

@@ -44,7 +44,7 @@ test('a client that reads in order does not wait long for its next chunk, howeve
 test('large swarms get fewer chunks, and the report says so', (t) => {
   const { scenario } = parseOptions(['--nodes', '2001', '--size', '1GiB'])
   const swarm = new SimulatedSwarm(scenario)
-  t.is(swarm.layout.count, 205)
+  t.is(swarm.layout.count, 256)
   const { text } = reportOf(scenario, {
     completedAt: [1],
     pulls: [],
@@ -55,7 +55,7 @@ test('large swarms get fewer chunks, and the report says so', (t) => {
     layout: swarm.layout,
     zoneBytes: [],
   })
-  t.regex(text, /205 of 5120 KiB; the product cuts 1024 of 1024 KiB/)
+  t.regex(text, /256 of 4096 KiB; the product cuts 1024 of 1024 KiB/)
 })
 
 test('the plot is one SVG document', (t) => {
