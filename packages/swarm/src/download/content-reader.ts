@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import {
   type AbortOptions,
@@ -103,7 +104,12 @@ export class ArrivingContent implements OpenContent {
     if (layout.size === 0) await this.#verified(options)
     using reader = this.#download.newReader()
     const isWhole = start === 0 || layout.count === 1
-    for (let position = start; position < end; ) {
+    let position = start
+    for await (const bytes of this.#comingIn({ start, end }, { given, reader }, options)) {
+      yield bytes
+      position += bytes.length
+    }
+    while (position < end) {
       const index = layout.indexAt(position)
       await this.#arrived(index, reader, options)
       const isLast = index === layout.count - 1
@@ -120,6 +126,58 @@ export class ArrivingContent implements OpenContent {
     }
   }
 
+  /**
+   * What upstream is sending of the chunk that a client waits for first: the whole chunk would take it longer than
+   * upstream itself, by many times where the line is thin. Never of the last chunk, which waits for the digest.
+   */
+  async *#comingIn(
+    { start, end }: ByteRange,
+    { given, reader }: { given: Map<number, Uint8Array>; reader: DownloadReader },
+    options?: AbortOptions,
+  ): AsyncGenerator<Uint8Array> {
+    const { layout } = this.#blob.source
+    const index = layout.indexAt(start)
+    const chunk = layout.rangeOf(index)
+    const until = Math.min(end, chunk.end)
+    if (index === layout.count - 1 || this.#blob.source.held.has(index)) return
+    const hash = createHash('sha256')
+    let position = start
+    reader.waitsFor(index)
+    while (position < until && !this.#blob.source.held.has(index)) {
+      const here = this.#download.incoming
+        .bytesOf(index)
+        ?.subarray(position - chunk.start, until - chunk.start)
+      if (here === undefined || here.length === 0) {
+        await this.#moved(index, { isComing: true }, options)
+        continue
+      }
+      const bytes = Buffer.from(here)
+      hash.update(bytes)
+      yield bytes
+      position += bytes.length
+    }
+    if (position === start || position === end) return
+    const before = { index, start, end: position, hash: hash.digest() }
+    await this.#assertSame(before, { given, reader }, options)
+  }
+
+  /** What a client was given of a chunk before that was whole must be what the chunk proved to be. */
+  async #assertSame(
+    { index, start, end, hash }: ByteRange & { readonly index: number; readonly hash: Buffer },
+    { given, reader }: { given: Map<number, Uint8Array>; reader: DownloadReader },
+    options?: AbortOptions,
+  ): Promise<void> {
+    for (;;) {
+      await this.#arrived(index, reader, options)
+      const whole = this.#blob.source.hashOf(index)
+      const bytes = whole && (await this.#readUnlessTakenBack({ start, end }, options))
+      if (bytes === undefined || whole === undefined) continue
+      if (!createHash('sha256').update(bytes).digest().equals(hash)) throw this.#changed(index)
+      given.set(index, whole)
+      return
+    }
+  }
+
   /** Undefined when a repair took the chunk back just now: it will arrive again, or the download fails. */
   async #readUnlessTakenBack(range: ByteRange, options?: AbortOptions): Promise<Uint8Array | undefined> {
     try {
@@ -131,18 +189,27 @@ export class ArrivingContent implements OpenContent {
   }
 
   async #arrived(index: number, reader: DownloadReader, options?: AbortOptions): Promise<void> {
-    const { source } = this.#blob
-    if (source.held.has(index)) return
+    if (this.#blob.source.held.has(index)) return
     reader.waitsFor(index)
-    const landed = Promise.withResolvers<void>()
+    await this.#moved(index, { isComing: false }, options)
+  }
+
+  /** The chunk has landed; or, where `isComing` counts, upstream has sent more of some chunk. */
+  async #moved(
+    index: number,
+    { isComing }: { readonly isComing: boolean },
+    options?: AbortOptions,
+  ): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
     const stopListening = this.#blob.onLanded((at) => {
-      if (at === index) landed.resolve()
+      if (at === index) resolve()
     })
+    const stopWatching = isComing ? this.#download.incoming.onMore(resolve) : undefined
     try {
-      if (source.held.has(index)) return
-      await unlessAborted(Promise.race([landed.promise, this.#download.done]), options)
+      await unlessAborted(Promise.race([promise, this.#download.done]), options)
     } finally {
       stopListening()
+      stopWatching?.()
     }
   }
 
@@ -152,12 +219,16 @@ export class ArrivingContent implements OpenContent {
     for (const [index, before] of given) {
       const now = source.hashOf(index)
       if (now === undefined || Buffer.compare(before, now) !== 0) {
-        throw new DigestMismatchError(
-          this.descriptor.digest,
-          `other bytes in chunk ${index}, which a client was given`,
-        )
+        throw this.#changed(index)
       }
     }
+  }
+
+  #changed(index: number): DigestMismatchError {
+    return new DigestMismatchError(
+      this.descriptor.digest,
+      `other bytes in chunk ${index}, which a client was given`,
+    )
   }
 
   /** The last chunk of a whole waits for its digest: a pull of wrong bytes never comes to its end. */

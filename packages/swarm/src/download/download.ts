@@ -20,6 +20,7 @@ import { announceDelayMs } from './announce-delay.ts'
 import { ArrivingBlob } from './arriving-blob.ts'
 import { ChunkIntake } from './chunk-intake.ts'
 import type { DownloadCommand, DownloadEvent } from './download-events.ts'
+import { IncomingChunks } from './incoming-chunks.ts'
 import { isPassedThrough } from './pass-through.ts'
 import { PeerSessions } from './peer-sessions.ts'
 import { DownloadPlanner } from './planner.ts'
@@ -60,6 +61,8 @@ export interface DownloadReader extends Disposable {
  */
 export class Download {
   readonly descriptor: Descriptor
+  /** What upstream is sending. */
+  readonly incoming = new IncomingChunks()
   readonly #components: DownloadComponents
   readonly #partial: PartialBlob
   readonly #blob: ArrivingBlob
@@ -114,6 +117,7 @@ export class Download {
       origin: components.origin,
       address: init.address,
       layout: partial.layout,
+      incoming: this.incoming,
       isWanted: (index) => this.#planner.isFetching(index),
       dispatch,
       onBytes: () => this.#link.working(),

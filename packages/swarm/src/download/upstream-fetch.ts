@@ -8,12 +8,15 @@ import {
 } from '@shoal/content'
 import { freeMemory } from '../free-memory.ts'
 import type { UpstreamFailure } from './download-events.ts'
+import type { IncomingChunks } from './incoming-chunks.ts'
 
 export interface UpstreamFetch {
   readonly origin: Origin
   readonly address: ContentAddress
   readonly layout: ChunkLayout
   readonly run: ChunkRun
+  /** Told of what is here of the chunk that is coming in. */
+  readonly incoming: IncomingChunks
   /** Called as bytes come in. */
   readonly onBytes: () => void
   /** Called for each chunk in order; the body is read on only when it resolves. */
@@ -47,23 +50,29 @@ export async function fetchRun(fetch: UpstreamFetch, options?: AbortOptions): Pr
   let index = layout.indexAt(content.range.start)
   let chunk = newChunk(layout, index)
   let filled = 0
-  for await (const piece of content.body) {
-    fetch.onBytes()
-    let rest = piece
-    while (rest.length > 0) {
-      const part = rest.subarray(0, chunk.length - filled)
-      chunk.set(part, filled)
-      filled += part.length
-      rest = rest.subarray(part.length)
-      if (filled < chunk.length) continue
-      if (fetch.isWanted(index)) await fetch.onChunk(index, chunk)
-      // Whoever was given it has stored it.
-      freeMemory(chunk)
-      index++
-      if (!isAnyWanted(index, end, fetch.isWanted)) return
-      chunk = newChunk(layout, index)
-      filled = 0
+  try {
+    for await (const piece of content.body) {
+      fetch.onBytes()
+      let rest = piece
+      while (rest.length > 0) {
+        const part = rest.subarray(0, chunk.length - filled)
+        chunk.set(part, filled)
+        filled += part.length
+        rest = rest.subarray(part.length)
+        fetch.incoming.received(index, chunk.subarray(0, filled))
+        if (filled < chunk.length) continue
+        if (fetch.isWanted(index)) await fetch.onChunk(index, chunk)
+        fetch.incoming.ended(index)
+        // Whoever was given it has stored it.
+        freeMemory(chunk)
+        index++
+        if (!isAnyWanted(index, end, fetch.isWanted)) return
+        chunk = newChunk(layout, index)
+        filled = 0
+      }
     }
+  } finally {
+    fetch.incoming.ended(index)
   }
 }
 
