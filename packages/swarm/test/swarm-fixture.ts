@@ -67,7 +67,11 @@ export async function startNode(t: ExecutionContext, init: TestNodeInit): Promis
     await stop()
     await rm(dataDir, { recursive: true, force: true })
   })
-  const { blobs, metadata, import: take } = cache
+  const { blobs, metadata } = cache
+  const take: Cache['import'] = async (blob, options) => {
+    await cache.import(blob, options)
+    await metadata.recordProof(blob.descriptor.digest, 'registry.test')
+  }
   return { swarm, blobs, metadata, import: take, events, dataDir, stop }
 }
 

@@ -42,7 +42,7 @@ export class ChunkServer {
     if (first === undefined) return
     const request = decodeRequest(first)
     const digest = parseDigest(request.open ?? '')
-    const blob = await this.#find(digest)
+    const blob = await this.#find(digest, request.registry ?? '')
     if (blob === undefined) {
       await stream.send(ExchangeReply.encode({}))
       await stream.close()
