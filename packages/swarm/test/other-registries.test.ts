@@ -49,6 +49,7 @@ test('a registry that proves that it has a blob shares what peers have of it by 
   const [first, second] = await startSwarm(t, 2, origin)
   if (first === undefined || second === undefined) return t.fail()
   await pull(first, address)
+  await until(() => first.announced() > 0)
   // Until the proof is there upstream is asked too: slowly, so that it does not have it all sent by then.
   origin.faults.lineMs = 300
   t.is(await pull(second, at('second.test', address)), digestOf(bytes))
