@@ -305,6 +305,7 @@ same time, and the machine had other work. "Longest refusal" is how long the shi
 "longest silence" the longest that a client waited for the first or the next byte of an answer; neither may exceed 15 s.
 Where a pull took longer than that (podman 5 and skopeo when upstream stalls midway always: about a minute), the client itself
 went on trying: it asks the shim again for the rest each time that an answer broke off. A run may be of some columns only
-(\`SHOAL_FAULT_COLUMNS\`); the others are then those of the run before. \`failed\` is what the client said after it found no other registry that has the image either: in real life it goes on
-to the upstream itself. No pull may succeed with a wrong byte.
+(\`SHOAL_FAULT_COLUMNS\`); the others are then those of the run before. \`failed\` is what the client said after it found no
+other registry that has the image either: in real life it goes on to the upstream itself. No pull may succeed with a wrong
+byte.
 `
