@@ -13,9 +13,6 @@ export const maxStreamsPerPeer = 512
 /** Members of one blob's swarm; a cluster of Shoal's aim is 5000 nodes. */
 export const maxMembers = 10_000
 
-/** A registry's name is a host and a port. */
-export const maxRegistryCharacters = 300
-
 /** Addresses that are kept of one member. */
 export const maxAddresses = 16
 /** Of a zone's name; what is longer is cut. */

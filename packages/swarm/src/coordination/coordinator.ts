@@ -9,6 +9,7 @@ import {
   ShoalError,
   StoreError,
 } from '@shoal/content'
+import { maxRegistryCharacters } from '../exchange/exchange-protocol.ts'
 import { AttentiveClock } from '../host/attentive-clock.ts'
 import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
@@ -19,7 +20,6 @@ import {
   maxAddresses,
   maxCoordinationMessageBytes,
   maxMembers,
-  maxRegistryCharacters,
   maxStreamsPerPeer,
   maxVouchedPerMessage,
   maxWantedPlaces,
