@@ -83,14 +83,22 @@ export class ContentProofs {
     if (performance.now() < (this.#refuted.get(key) ?? 0)) return false
     const running = this.#inFlight.get(key)
     if (running !== undefined) return await running
-    const proving = this.#compare(address, held).finally(() => this.#inFlight.delete(key))
+    const proving = this.#prove(address, held).finally(() => this.#inFlight.delete(key))
     this.#inFlight.set(key, proving)
     return await proving
   }
 
-  async #compare(address: ContentAddress, held: HeldBytes): Promise<boolean> {
+  async #prove(address: ContentAddress, held: HeldBytes): Promise<boolean> {
     const { digest, repository } = address
-    const range = windowOf(held.size)
+    const { registry } = repository
+    const isSame = await this.matches(address, held, windowOf(held.size))
+    if (isSame === true) await this.record({ digest, registry })
+    if (isSame === false) this.#refute(keyOf(digest, registry), held)
+    return isSame === true
+  }
+
+  /** Whether the registry sends the same there; undefined when that can't be found out. */
+  async matches(address: ContentAddress, held: HeldBytes, range: ByteRange): Promise<boolean | undefined> {
     const signal = AbortSignal.timeout(proofTimeoutMs)
     const ended = new AbortController()
     const options = { signal: AbortSignal.any([signal, ended.signal]) }
@@ -99,13 +107,10 @@ export class ContentProofs {
         held.read(range, options),
         this.#init.origin.fetch(address, { ...options, range }).then((content) => partOf(content, range)),
       ])
-      const isSame = Buffer.compare(ours, theirs) === 0
-      if (isSame) await this.record({ digest, registry: repository.registry })
-      else this.#refute(keyOf(digest, repository.registry), held)
-      return isSame
+      return Buffer.compare(ours, theirs) === 0
     } catch (error) {
       this.#init.onTrouble(error as Error)
-      return false
+      return undefined
     } finally {
       ended.abort()
     }
@@ -118,7 +123,7 @@ export class ContentProofs {
 }
 
 /** Where to compare: anywhere, or all of what is small. */
-function windowOf(size: number): ByteRange {
+export function windowOf(size: number): ByteRange {
   const start = size <= proofBytes ? 0 : randomInt(size - proofBytes + 1)
   return { start, end: Math.min(size, start + proofBytes) }
 }

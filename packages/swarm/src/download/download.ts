@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import {
   type AbortOptions,
   type BlobStore,
@@ -24,7 +25,7 @@ import { type WantedBlob, wantedBlob } from '../wanted-blob.ts'
 import { announceDelayMs } from './announce-delay.ts'
 import { ArrivingBlob } from './arriving-blob.ts'
 import { ChunkIntake } from './chunk-intake.ts'
-import type { ContentProofs } from './content-proofs.ts'
+import { type ContentProofs, windowOf } from './content-proofs.ts'
 import type { DownloadCommand, DownloadEvent } from './download-events.ts'
 import { isPassedThrough } from './pass-through.ts'
 import { readFromPeer } from './peer-bytes.ts'
@@ -97,7 +98,7 @@ export class Download {
     const isProven = await components.proofs.isProven(wanted)
     const partial = await components.blobs.openPartial(init.descriptor)
     try {
-      await takeOver(partial, { ...wanted, isProven, metadata: components.metadata })
+      await takeOver(partial, { address: init.address, isProven, ...components })
     } catch (error) {
       await partial.close()
       throw error
@@ -383,18 +384,40 @@ export class Download {
   }
 }
 
+interface TakeOver extends Pick<DownloadComponents, 'metadata' | 'proofs'> {
+  readonly address: ContentAddress
+  readonly isProven: boolean
+}
+
 /** What an earlier download left came by way of its own registry: under another it is of no use, unless that has the blob. */
 async function takeOver(
   partial: PartialBlob,
-  {
-    digest,
-    registry,
-    isProven,
-    metadata,
-  }: WantedBlob & { readonly isProven: boolean; readonly metadata: MetadataStore },
+  { address, isProven, metadata, proofs }: TakeOver,
 ): Promise<void> {
+  const { digest, registry } = wantedBlob(address)
   const before = partial.held.size === 0 ? undefined : await metadata.partialOf(digest)
   if (before === registry) return
-  if (partial.held.size > 0 && !isProven) await partial.drop([...partial.held])
+  if (partial.held.size > 0 && !isProven) {
+    // A build of before did not write it down.
+    const isOurs = before === undefined && (await matchesHeld(partial, address, proofs))
+    if (!isOurs) await partial.drop([...partial.held])
+  }
   await metadata.recordPartial(digest, registry)
+}
+
+async function matchesHeld(
+  partial: PartialBlob,
+  address: ContentAddress,
+  proofs: ContentProofs,
+): Promise<boolean> {
+  const indexes = [...partial.held]
+  const { start, end } = partial.layout.rangeOf(indexes[randomInt(indexes.length)] ?? 0)
+  const within = windowOf(end - start)
+  const range = { start: start + within.start, end: start + within.end }
+  const held = {
+    size: partial.layout.size,
+    isVerified: false,
+    read: (wanted: ByteRange, options: AbortOptions) => partial.readAt(wanted, options),
+  }
+  return (await proofs.matches(address, held, range)) === true
 }

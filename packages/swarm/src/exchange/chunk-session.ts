@@ -95,7 +95,8 @@ export class ChunkSession {
       const chunks = ChunkSet.decode(holding.chunks, new ChunkLayout(size).count)
       const mediaType = holding.mediaType.slice(0, 256)
       const isFar = areApart(host.zone, holding.zone)
-      const isOfRegistry = holding.isOfRegistry === true
+      // A build of before does not say. Its nodes had better be replaced, and until then the cluster goes on as it did.
+      const isOfRegistry = holding.isOfRegistry !== false
       return new ChunkSession(stream, { size, mediaType, chunks, isFar, isOfRegistry })
     } catch (error) {
       stream.abort(error as Error)
