@@ -177,7 +177,7 @@ export class Coordinator {
   /** `isRunning`: whoever joins first was at work under another coordinator. */
   #swarmOf({ digest, registry }: WantedBlob, layout: ChunkLayout, isRunning: boolean): Swarm {
     const key = `${digest} ${registry}`
-    const known = this.#swarms.get(key)
+    const known = this.#swarms.get(key) ?? this.#swarmOfBefore({ digest, registry })
     if (known !== undefined) return known
     const clock = new AttentiveClock({ intervalMs: tickMs })
     const swarm: Swarm = {
@@ -196,6 +196,12 @@ export class Coordinator {
     this.#swarms.set(key, swarm)
     void this.#settle(swarm, isRunning)
     return swarm
+  }
+
+  /** A node of a build of before names no registry: it joins any swarm of the blob, and others join its. */
+  #swarmOfBefore({ digest, registry }: WantedBlob): Swarm | undefined {
+    if (registry !== '') return this.#swarms.get(`${digest} `)
+    return [...this.#swarms.values()].find((swarm) => swarm.digest === digest)
   }
 
   /** Leases flow once it is known who has the blob already: holders that the DHT names, or members that are on their way. */
