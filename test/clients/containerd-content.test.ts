@@ -56,10 +56,9 @@ test('what a containerd pulled from the registry itself is shared from where it 
   const ours = stack.use(await Containerd.start(await workspace.directory('ours'), other.shim))
   t.is(await ours.ctrFetch(name), indexOf(image).digest)
   const sent = (await registry.accesses()).slice(before)
-  t.deepEqual(
-    sent.filter(({ path }) => path.includes('/blobs/')),
-    [],
-  )
+  // By way of which registry it came nobody knows: that proves for each blob that it has it, with 64 KiB of it.
+  const proofs = sent.filter(({ method, path }) => method === 'GET' && path.includes('/blobs/'))
+  t.true(proofs.length <= digests.length && proofs.every(({ bytes }) => bytes <= 65_536))
   const { fromPeers, fromUpstream } = await other.transfers()
   t.true(fromPeers >= blobBytes, `${fromPeers} bytes from peers, of ${blobBytes}`)
   t.is(fromUpstream, 0)

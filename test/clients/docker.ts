@@ -1,9 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Containerd } from '../harness/containerd.ts'
-import { Daemon } from '../harness/daemon.ts'
+import type { Daemon } from '../harness/daemon.ts'
+import type { Machine } from '../harness/machine.ts'
 import { run } from '../harness/run.ts'
-import type { Client, PulledImage, PullRequest } from './client.ts'
+import { type Client, type PulledImage, type PullRequest, thisHost } from './client.ts'
 import { indexOf } from './image.ts'
 
 /** dockerd, with the shim among its `registry-mirrors`. */
@@ -14,13 +15,21 @@ export const docker: Client = {
   digestOf: (image) => indexOf(image).digest,
 }
 
-async function pull({ shim, repository, tag, directory }: PullRequest): Promise<PulledImage> {
+async function pull({
+  shim,
+  repository,
+  tag,
+  directory,
+  host = thisHost,
+}: PullRequest): Promise<PulledImage> {
   await using resources = new AsyncDisposableStack()
   const [containerdHome, dockerHome] = [join(directory, 'containerd'), join(directory, 'docker')]
   await Promise.all([mkdir(containerdHome), mkdir(dockerHome)])
-  const containerd = resources.use(await Containerd.start(containerdHome, shim))
+  const { machine } = host
+  const containerd = resources.use(await Containerd.start(containerdHome, shim, { machine }))
   const socket = join(dockerHome, 'd.sock')
-  resources.use(await startDockerd(dockerHome, { socket, shim, containerd: containerd.socket }))
+  resources.use(await startDockerd(dockerHome, { socket, shim, machine, containerd: containerd.socket }))
+  // This machine's command, whichever daemon it talks to.
   const inDocker = (...args: string[]) =>
     run('docker', ['--config', join(dockerHome, 'client'), '--host', `unix://${socket}`, ...args])
   const name = `${repository}:${tag}`
@@ -42,12 +51,16 @@ async function pull({ shim, repository, tag, directory }: PullRequest): Promise<
 interface DockerdInit {
   readonly socket: string
   readonly shim: string
+  readonly machine: Machine
   /** The socket of a containerd of our own: dockerd would look for the machine's. */
   readonly containerd: string
 }
 
 /** Without networks, so that the machine's firewall and interfaces stay as they are. */
-async function startDockerd(home: string, { socket, shim, containerd }: DockerdInit): Promise<Daemon> {
+async function startDockerd(
+  home: string,
+  { socket, shim, machine, containerd }: DockerdInit,
+): Promise<Daemon> {
   const file = join(home, 'daemon.json')
   const configuration = {
     'registry-mirrors': [`http://${shim}`],
@@ -63,7 +76,7 @@ async function startDockerd(home: string, { socket, shim, containerd }: DockerdI
     containerd,
   }
   await writeFile(file, JSON.stringify(configuration))
-  return await Daemon.start({
+  return await machine.start({
     name: 'dockerd',
     file: 'dockerd',
     args: ['--config-file', file, '--host', `unix://${socket}`],

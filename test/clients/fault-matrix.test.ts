@@ -31,12 +31,17 @@ type Release = 'bookworm' | 'trixie' | 'sid'
 /** This machine's, and newer ones in root directories of their own: what differs between their versions is how they fail. */
 const clientsOf: Readonly<Record<Release, readonly Client[]>> = {
   bookworm: [ctr, cri, docker, podman, skopeo],
-  trixie: [cri, podman],
-  sid: [ctr, cri, podman, skopeo],
+  trixie: [ctr, cri, docker, podman, skopeo],
+  sid: [ctr, cri, docker, podman, skopeo],
 }
 
-const columns: readonly Column[] = Object.entries(clientsOf).flatMap(([release, clients]) =>
+const allColumns: readonly Column[] = Object.entries(clientsOf).flatMap(([release, clients]) =>
   clients.map((client) => ({ client, release: release as Release })),
+)
+/** Such as `trixie dockerd, sid dockerd`: only these columns are run, and written into the table as it is. */
+const wanted = process.env.SHOAL_FAULT_COLUMNS?.split(',').map((text) => text.trim())
+const columns = allColumns.filter(
+  ({ client, release }) => wanted?.includes(`${release} ${client.name}`) ?? true,
 )
 /** The kubelet tries again after 10 s. */
 const firstRetryMs = 10_500
@@ -239,19 +244,49 @@ function answers({ wholeLog }: SwarmNode): Answer[] {
 
 async function markdown(): Promise<string> {
   const names = await Promise.all(
-    columns.map(async (column) => `${column.client.name} ${await versionOf(column)}`),
+    allColumns.map(async (column) => `${column.client.name} ${await versionOf(column)}`),
   )
   const head = ['upstream', 'how long', ...names, 'longest refusal', 'longest silence']
+  const before = wanted === undefined ? new Map<string, string>() : cellsOf(await readFile(table, 'utf8'))
   const lines = rows.map(({ fault, duration, cells }) => {
-    const texts = cells.map(({ result, attempts, seconds }) => {
-      const atWhich = result === 'pulled' && attempts > 1 ? ` at attempt ${attempts}` : ''
-      return `${result}${atWhich}, ${seconds.toFixed(1)} s`
+    const earlier = (column: string) => before.get(cellKey(fault.name, duration, column))
+    const texts = allColumns.map((column, index) => {
+      const cell = cells[columns.indexOf(column)]
+      return cell === undefined ? (earlier(names[index] ?? '') ?? 'not run') : textOf(cell)
     })
-    const refusal = Math.max(...cells.map(({ longestRefusal }) => longestRefusal))
-    const silence = Math.max(...cells.map(({ longestSilence }) => longestSilence))
-    return [fault.name, duration, ...texts, `${refusal.toFixed(1)} s`, `${silence.toFixed(1)} s`]
+    const longest = (name: string, seconds: readonly number[]) =>
+      `${Math.max(Number.parseFloat(earlier(name) ?? '0'), ...seconds).toFixed(1)} s`
+    const refusal = longest(
+      'longest refusal',
+      cells.map(({ longestRefusal }) => longestRefusal),
+    )
+    const silence = longest(
+      'longest silence',
+      cells.map(({ longestSilence }) => longestSilence),
+    )
+    return [fault.name, duration, ...texts, refusal, silence]
   })
   return `${preface}\n${[head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`
+}
+
+function textOf({ result, attempts, seconds }: Cell): string {
+  const atWhich = result === 'pulled' && attempts > 1 ? ` at attempt ${attempts}` : ''
+  return `${result}${atWhich}, ${seconds.toFixed(1)} s`
+}
+
+function cellKey(fault: string, duration: string, column: string): string {
+  return `${fault} | ${duration} | ${column}`
+}
+
+/** The cells of a table that an earlier run wrote. */
+function cellsOf(text: string): Map<string, string> {
+  const lines = text.split('\n').filter((line) => line.startsWith('| '))
+  const [head = [], , ...body] = lines.map((line) => line.slice(2, -2).split(' | '))
+  return new Map(
+    body.flatMap(([fault = '', duration = '', ...cells]) =>
+      cells.map((cell, index) => [cellKey(fault, duration, head[index + 2] ?? ''), cell] as const),
+    ),
+  )
 }
 
 async function versionOf({ client, release }: Column): Promise<string> {
@@ -265,8 +300,12 @@ const preface = `# What clients get when an upstream fails
 Written by \`npm run test:faults\` (\`test/clients/fault-matrix.test.ts\`). Each client pulls an image of its own, through an
 agent of its own whose upstream misbehaves: on the first request for each content ("once"), or on every one ("always"). The
 clients are those of Debian 12, 13 and sid. A pull that failed at what happens once is tried again, as the kubelet does, after
-10 s the first time. The seconds are of the whole, the client's start and the pauses included; three clients pulled at the same time, and the machine had other work. "Longest refusal" is how long the shim
-took at most to say that it has nothing, "longest silence" the longest that a client waited for the first or the next byte of an
-answer. \`failed\` is what the client said after it found no other registry that has the image either: in real life it goes on
-to the upstream itself. No pull may succeed with a wrong byte.
+10 s the first time. The seconds are of the whole, the client's start and the pauses included; three clients pulled at the
+same time, and the machine had other work. "Longest refusal" is how long the shim took at most to say that it has nothing,
+"longest silence" the longest that a client waited for the first or the next byte of an answer; neither may exceed 15 s.
+Where a pull took longer than that (podman 5 and skopeo when upstream stalls midway always: about a minute), the client itself
+went on trying: it asks the shim again for the rest each time that an answer broke off. A run may be of some columns only
+(\`SHOAL_FAULT_COLUMNS\`); the others are then those of the run before. \`failed\` is what the client said after it found no
+other registry that has the image either: in real life it goes on to the upstream itself. No pull may succeed with a wrong
+byte.
 `

@@ -8,6 +8,11 @@ export interface ContainerdInit {
   readonly server?: string | undefined
   /** @default this one */
   readonly machine?: Machine | undefined
+  /**
+   * Has the transfer service of containerd 2.1 and later fetch a layer by several connections at a time, in parts of so
+   * many bytes. @default one connection
+   */
+  readonly layerFetchBuffer?: number | undefined
 }
 
 /** A containerd of our own, with the CRI plugin. */
@@ -35,12 +40,12 @@ export class Containerd implements AsyncDisposable {
   static async start(
     directory: string,
     shim: string,
-    { server = 'https://registry-1.docker.io', machine = thisMachine }: ContainerdInit = {},
+    { server = 'https://registry-1.docker.io', machine = thisMachine, layerFetchBuffer }: ContainerdInit = {},
   ): Promise<Containerd> {
     const { hostsDirectory } = pathsIn(directory)
     await writeHostsToml(join(hostsDirectory, 'docker.io'), { server, shim })
     const file = join(directory, 'config.toml')
-    await writeFile(file, configuration(directory))
+    await writeFile(file, configuration(directory) + multipart(layerFetchBuffer))
     const daemon = await machine.start({
       name: 'containerd',
       file: 'containerd',
@@ -155,5 +160,13 @@ state = "${join(directory, 'state')}"
     conf_dir = "${join(directory, 'cni')}"
   [plugins."io.containerd.grpc.v1.cri".registry]
     config_path = "${hostsDirectory}"
+`
+}
+
+function multipart(layerFetchBuffer: number | undefined): string {
+  if (layerFetchBuffer === undefined) return ''
+  return `[plugins."io.containerd.transfer.v1.local"]
+  max_concurrent_downloads = 4
+  concurrent_layer_fetch_buffer = ${layerFetchBuffer}
 `
 }

@@ -100,11 +100,29 @@ export class MemoryRegistry implements AsyncDisposable {
       return refuse(response, 401, 'UNAUTHORIZED')
     }
     if (repository !== undefined && kind === 'tags') {
-      return send(response, 200, Buffer.from(JSON.stringify({ name, tags: [...repository.tags.keys()] })))
+      return this.#listTags(response, { name, repository, searchParams })
     }
     if (content === undefined)
       return refuse(response, 404, kind === 'blobs' ? 'BLOB_UNKNOWN' : 'MANIFEST_UNKNOWN')
     this.deliver(request, response, content)
+  }
+
+  #listTags(
+    response: ServerResponse,
+    {
+      name,
+      repository,
+      searchParams,
+    }: { name: string; repository: MemoryRepository; searchParams: URLSearchParams },
+  ): void {
+    const last = searchParams.get('last') ?? ''
+    const rest = [...repository.tags.keys()].sort().filter((tag) => tag > last)
+    const tags = rest.slice(0, Number(searchParams.get('n') ?? rest.length))
+    if (tags.length < rest.length) {
+      const query = new URLSearchParams({ n: String(tags.length), last: tags.at(-1) ?? '' })
+      response.setHeader('link', `</v2/${name}/tags/list?${query}>; rel="next"`)
+    }
+    send(response, 200, Buffer.from(JSON.stringify({ name, tags })))
   }
 
   /** Sends content as a registry does, or the single range that is asked for. */

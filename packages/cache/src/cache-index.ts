@@ -53,6 +53,10 @@ export class CacheIndex {
   readonly manifests: Table<ManifestReferences>
   /** Names under which manifests were asked for by digest: `<digest>/<repository>`. */
   readonly names: Table<number>
+  /** Registries that are known to have a blob: `<digest>/<registry>`. Outlives the blob's own bytes: it stays true. */
+  readonly proofs: Table<number>
+  /** The registry for whose clients a partial blob was begun. Written anew whenever one is. */
+  readonly partialOrigins: Table<Uint8Array>
   /** Names of images that must stay; when they were pinned, in milliseconds since the epoch. */
   readonly pins: Table<number>
   readonly tags: Table<TagRecord>
@@ -73,6 +77,8 @@ export class CacheIndex {
     this.descriptors = new Table(db, 'descriptor', blobRow)
     this.manifests = new Table(db, 'manifest', manifestRow)
     this.names = new Table(db, 'name', numberRow)
+    this.proofs = new Table(db, 'proof', numberRow)
+    this.partialOrigins = new Table(db, 'partialorigin', bytesRow)
     this.pins = new Table(db, 'pin', numberRow)
     this.foreign = new Table(db, 'foreign', identityRow)
     this.foreignProofs = new Table(db, 'foreignproof', bytesRow)
@@ -182,7 +188,7 @@ export class CacheIndex {
   }
 
   async #partialRows(digest: Digest): Promise<Operation[]> {
-    const operations = [this.partials.del(digest)]
+    const operations = [this.partials.del(digest), this.partialOrigins.del(digest)]
     for await (const key of this.chunks.keys(`${digest}/`)) operations.push(this.chunks.del(key))
     return operations
   }

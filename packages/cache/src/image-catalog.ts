@@ -141,6 +141,14 @@ export class ImageCatalog {
     for await (const key of index.descriptors.keys()) {
       if (!isDigest(key) || !kept.has(key)) rows.push(index.descriptors.del(key))
     }
+    for await (const key of index.proofs.keys()) {
+      const [digest = ''] = key.split('/', 1)
+      if (!isDigest(digest) || !kept.has(digest)) rows.push(index.proofs.del(key))
+    }
+    for await (const key of index.tags.keys()) {
+      const [, , tag = ''] = parseKey(key)
+      if (isDigest(tag) && !kept.has(tag)) rows.push(index.tags.del(key))
+    }
     await index.commit(rows)
     return freed
   }
@@ -216,6 +224,7 @@ export class ImageCatalog {
     for await (const [key, record] of this.#components.index.tags.entries()) {
       const [registry, name, tag] = parseKey(key)
       if (record === undefined || registry === undefined || name === undefined || tag === undefined) continue
+      if (isDigest(tag)) continue // resolved by digest: `names` has it
       const text = formatImageReference({ registry, name, tag })
       images.push({ name: text, root: record.descriptor, pinned: pins.has(text) })
     }

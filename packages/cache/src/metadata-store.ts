@@ -42,6 +42,23 @@ export class LevelMetadataStore implements MetadataStore {
     if ((await this.#index.names.get(key)) !== undefined) return
     await this.#index.commit([this.#index.names.put(key, this.#now())])
   }
+
+  async isProven(digest: Digest, registry: string): Promise<boolean> {
+    return (await this.#index.proofs.get(`${digest}/${registry}`)) !== undefined
+  }
+
+  async recordProof(digest: Digest, registry: string): Promise<void> {
+    await this.#index.commit([this.#index.proofs.put(`${digest}/${registry}`, this.#now())])
+  }
+
+  async partialOf(digest: Digest): Promise<string | undefined> {
+    const row = await this.#index.partialOrigins.get(digest)
+    return row && Buffer.from(row).toString()
+  }
+
+  async recordPartial(digest: Digest, registry: string): Promise<void> {
+    await this.#index.commit([this.#index.partialOrigins.put(digest, Buffer.from(registry))])
+  }
 }
 
 /** JSON, because no two lists of strings have the same text, whatever characters are in them. */

@@ -3,7 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { changeIndex, makeBlob, makeCache, open } from './fixture.ts'
 
-const { descriptor } = makeBlob(100)
+const { descriptor, bytes } = makeBlob(100)
 const record: TagRecord = { descriptor, resolvedAt: 1_700_000_000_000, isPublic: true }
 const repository = { registry: 'localhost:5000', name: 'library/nginx' }
 
@@ -98,3 +98,42 @@ test('damaged rows count as absent, and can be put again', async (t) => {
   await metadata.putTag(repository, 'latest', record)
   t.deepEqual(await metadata.getTag(repository, 'latest'), record)
 })
+
+test('a manifest that was resolved by its digest is named by that, not by a tag', async (t) => {
+  const { cache } = await makeCache(t)
+  const { digest } = descriptor
+  await cache.import({ descriptor, bytes: once(bytes) })
+  await cache.metadata.putTag(repository, digest, record)
+  await cache.metadata.nameManifest(repository, digest)
+  t.deepEqual(
+    (await cache.images.list()).map(({ name }) => name),
+    [`localhost:5000/library/nginx@${digest}`],
+  )
+})
+
+test('which registry has a blob, and which one a partial blob comes from, is kept over a restart', async (t) => {
+  const { cache, dataDir } = await makeCache(t)
+  const { digest } = descriptor
+  await cache.metadata.recordProof(digest, 'docker.io')
+  await cache.metadata.recordPartial(digest, 'docker.io')
+  await cache.metadata.recordPartial(digest, 'localhost:5000')
+  await cache.stop()
+  const { metadata } = await open(t, dataDir)
+  t.true(await metadata.isProven(digest, 'docker.io'))
+  t.false(await metadata.isProven(digest, 'docker.i'))
+  t.is(await metadata.partialOf(digest), 'localhost:5000')
+})
+
+test('what was known of blobs that no image refers to is collected with them', async (t) => {
+  const { cache } = await makeCache(t)
+  const { digest } = descriptor
+  await cache.metadata.recordProof(digest, 'docker.io')
+  await cache.metadata.putTag(repository, digest, record)
+  await cache.images.collect()
+  t.false(await cache.metadata.isProven(digest, 'docker.io'))
+  t.is(await cache.metadata.getTag(repository, digest), undefined)
+})
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}

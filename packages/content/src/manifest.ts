@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import type { Descriptor } from './descriptor.ts'
-import { isDigest } from './digest.ts'
+import { type Digest, isDigest } from './digest.ts'
 import { InvalidInputError } from './errors.ts'
 
 /** Clients refuse larger manifests (containerd), so there is no use in serving one. */
@@ -26,22 +26,28 @@ export interface Manifest {
   readonly manifests: readonly PlatformDescriptor[]
   /** Config and layers of an image manifest; empty in an index. */
   readonly blobs: readonly Descriptor[]
+  /** Layers of those that come from elsewhere: registries take a manifest without having them. */
+  readonly foreign: readonly Digest[]
 }
 
 export interface PlatformDescriptor extends Descriptor {
   readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string }
 }
 
+/** Docker's name for such layers, and OCI's. */
+const foreignType = /\.foreign\.|\.nondistributable\./
+
 const descriptorSchema = z.object({
   digest: z.string().check(z.refine(isDigest, 'expected a sha256 or sha512 digest')),
   size: z.int().check(z.nonnegative()),
   mediaType: z._default(z.string().check(z.maxLength(256)), 'application/octet-stream'),
 })
+const layerSchema = z.extend(descriptorSchema, { urls: z.optional(z.array(z.string())) })
 const platformSchema = z.object({ os: z.string(), architecture: z.string(), variant: z.optional(z.string()) })
 const manifestSchema = z.object({
   mediaType: z.optional(z.string().check(z.maxLength(256))),
   config: z.optional(descriptorSchema),
-  layers: z.optional(z.array(descriptorSchema).check(z.maxLength(maxDescriptors))),
+  layers: z.optional(z.array(layerSchema).check(z.maxLength(maxDescriptors))),
   manifests: z.optional(
     z
       .array(z.extend(descriptorSchema, { platform: z.optional(platformSchema) }))
@@ -66,11 +72,18 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   const { mediaType, config, layers = [], manifests } = read.data
   if (manifests === undefined && config === undefined)
     throw invalid('it has neither "manifests" nor "config"')
+  const isForeign = ({ urls = [], mediaType }: (typeof layers)[number]) =>
+    urls.length > 0 || foreignType.test(mediaType)
   return {
     mediaType: mediaType ?? (manifests === undefined ? mediaTypes.ociManifest : mediaTypes.ociIndex),
     manifests: (manifests ?? []) as PlatformDescriptor[],
-    blobs: (config === undefined ? layers : [config, ...layers]) as Descriptor[],
+    blobs: [...(config === undefined ? [] : [config]), ...layers.map(withoutUrls)] as Descriptor[],
+    foreign: layers.filter(isForeign).map(({ digest }) => digest as Digest),
   }
+}
+
+function withoutUrls({ digest, size, mediaType }: z.infer<typeof layerSchema>) {
+  return { digest, size, mediaType }
 }
 
 function parseJson(bytes: Uint8Array): unknown {

@@ -20,4 +20,10 @@ export interface MetadataStore {
   putDescriptors(descriptors: readonly Descriptor[]): Promise<void>
   /** Says that a repository has this manifest, so that what was asked for by digest has a name. */
   nameManifest(repository: Repository, digest: Digest): Promise<void>
+  /** Whether a registry is known to have the blob: it sent us the bytes, or proved that it has them. */
+  isProven(digest: Digest, registry: string): Promise<boolean>
+  recordProof(digest: Digest, registry: string): Promise<void>
+  /** The registry for whose clients a partial blob was begun: all that was written of it came by way of that one. */
+  partialOf(digest: Digest): Promise<string | undefined>
+  recordPartial(digest: Digest, registry: string): Promise<void>
 }

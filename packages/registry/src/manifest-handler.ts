@@ -1,5 +1,6 @@
 import type { Descriptor, Digest } from '@shoal/content'
 import type { Admission } from './access-gate.ts'
+import { isOriginAway } from './access-policy.ts'
 import { planContent } from './content-plan.ts'
 import { Deadline } from './deadline.ts'
 import type { Delivery, Exchange } from './exchange.ts'
@@ -39,7 +40,12 @@ export async function serveManifest(
   const resolve = (text: string) => init.tags.resolve({ ...admission, repository, text }, { signal })
   if ('digest' in reference) {
     const { digest } = reference
-    if (!init.contents.has(repository, digest)) await resolve(digest)
+    if (!init.contents.has(repository, digest)) {
+      await resolve(digest).catch((error) => {
+        // Nobody can say otherwise now, and whoever may read the index has been let in.
+        if (!isOriginAway(error) || !init.contents.isClaimed(repository, digest)) throw error
+      })
+    }
     init.contents.add(repository, [digest])
     const manifest = await loadManifest(init, repository, reference.digest, { signal })
     return sendManifest(exchange, manifest, namespaceHeader(route))

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import {
   type ContentSource,
+  type Descriptor,
   type Digest,
   DigestMismatchError,
   digestAlgorithm,
@@ -135,9 +136,12 @@ async function record(
   signal: AbortSignal,
 ): Promise<void> {
   const children = [...manifest.manifests, ...manifest.blobs]
+  const digestsOf = (list: readonly Descriptor[]) => list.map(({ digest }) => digest)
+  const foreign = new Set(manifest.foreign)
+  contents.claim(repository, digestsOf(manifest.manifests))
   contents.add(
     repository,
-    children.map(({ digest }) => digest),
+    digestsOf(manifest.blobs).filter((digest) => !foreign.has(digest)),
   )
   try {
     const recording = [metadata.putDescriptors(children), metadata.nameManifest(repository, digest)]

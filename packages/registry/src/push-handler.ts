@@ -7,7 +7,7 @@ import {
   type OriginPush,
   type PushAnswer,
 } from '@shoal/content'
-import { Deadline } from './deadline.ts'
+import { abortable, Deadline } from './deadline.ts'
 import type { ReportDegraded } from './events.ts'
 import type { Delivery, Exchange } from './exchange.ts'
 import { loadManifest } from './manifest-loader.ts'
@@ -87,8 +87,23 @@ async function remember(
   const digest = answer.headers['docker-content-digest'] ?? new URLSearchParams(query).get('digest') ?? ''
   if (answer.status !== 201 || !isDigest(digest)) return
   init.contents.add(repository, [digest])
+  if (kept === digest) await recordProof(route, digest, init)
   if (kept === digest && kind === 'manifests') await recordManifest(route, digest, init)
   if (kept !== digest) void take(route, { digest, kind: kind === 'manifests' ? 'manifest' : 'blob' }, init)
+}
+
+/** The registry took the same bytes: it need not show that it has them. */
+async function recordProof(
+  { repository }: PushRoute,
+  digest: Digest,
+  { metadata, report }: PushHandlerInit,
+): Promise<void> {
+  using deadline = new Deadline({ what: 'recording who has what was pushed', afterMs: recordMs })
+  try {
+    await abortable(metadata.recordProof(digest, repository.registry), deadline.signal)
+  } catch (error) {
+    report('record what was pushed', error)
+  }
 }
 
 /** Reads it as a pull would: what it refers to belongs to the repository from now on. */

@@ -11,19 +11,31 @@ const maxEntries = 50_000
  */
 export class RepositoryContents {
   readonly #known = new LRUCache<string, true>({ max: maxEntries })
+  readonly #claimed = new LRUCache<string, true>({ max: maxEntries })
 
   add(repository: Repository, digests: Iterable<Digest>): void {
     for (const digest of digests) this.#known.set(keyOf(repository, digest), true)
   }
 
+  /** What an index says that its repository has. Some registries take one without, so it is not taken for true. */
+  claim(repository: Repository, digests: Iterable<Digest>): void {
+    for (const digest of digests) this.#claimed.set(keyOf(repository, digest), true)
+  }
+
   /** Forgets all of a repository. */
   forget(repository: Repository): void {
     const prefix = keyOf(repository, '')
-    for (const key of this.#known.keys()) if (key.startsWith(prefix)) this.#known.delete(key)
+    for (const digests of [this.#known, this.#claimed]) {
+      for (const key of digests.keys()) if (key.startsWith(prefix)) digests.delete(key)
+    }
   }
 
   has(repository: Repository, digest: Digest): boolean {
     return this.#known.get(keyOf(repository, digest)) === true
+  }
+
+  isClaimed(repository: Repository, digest: Digest): boolean {
+    return this.#claimed.get(keyOf(repository, digest)) === true
   }
 }
 

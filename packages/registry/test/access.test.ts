@@ -196,6 +196,70 @@ test('a node that never asked believes a peer that a tag is public, only while t
   t.is((await shim.get('/v2/org/other/manifests/v1')).status, 404)
 })
 
+test('a manifest opens nothing by naming what its registry need not have: a foreign layer, a manifest of an index', async (t) => {
+  const foreign = {
+    mediaType: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+    digest: secretImage.layer.digest,
+    size: secret.length,
+    urls: ['https://elsewhere.example/layer'],
+  }
+  const config = {
+    mediaType: 'application/vnd.oci.empty.v1+json',
+    digest: digestOf(Buffer.from('{}')),
+    size: 2,
+  }
+  const child = {
+    mediaType: mediaTypes.ociManifest,
+    digest: secretImage.digest,
+    size: secretImage.bytes.length,
+  }
+  const lures = [
+    { mediaType: mediaTypes.ociManifest, config, layers: [foreign] },
+    { mediaType: mediaTypes.ociIndex, manifests: [child] },
+  ].map((lure) => Buffer.from(JSON.stringify({ schemaVersion: 2, ...lure })))
+  for (const [index, bytes] of lures.entries()) {
+    const digest = digestOf(bytes)
+    const content = new FakeContent()
+      .add(digest, goodItem(bytes))
+      .add(secretImage.digest, goodItem(secretImage.bytes))
+      .add(secretImage.layer.digest, goodItem(secret))
+    const descriptor = { digest, size: bytes.length, mediaType: mediaTypes.ociManifest }
+    const origin = fakeOrigin({
+      resolve: async (_, reference) => {
+        if (reference === 'v1') return descriptor
+        throw new OriginError('not-found', 'not there')
+      },
+    })
+    const shim = await startShim(t, { content, origin, vouch: false })
+    t.is((await shim.get('/v2/org/lure/manifests/v1')).status, 200)
+    const place = index === 0 ? `blobs/${secretImage.layer.digest}` : `manifests/${secretImage.digest}`
+    t.is((await shim.get(`/v2/org/lure/${place}`)).status, 404, place)
+  }
+})
+
+test('while the registry is away, a manifest of an index that was pulled is served', async (t) => {
+  const child = {
+    mediaType: mediaTypes.ociManifest,
+    digest: publicImage.digest,
+    size: publicImage.bytes.length,
+  }
+  const bytes = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [child] }),
+  )
+  const digest = digestOf(bytes)
+  const content = new FakeContent()
+    .add(digest, goodItem(bytes))
+    .add(publicImage.digest, goodItem(publicImage.bytes))
+  const origin = fakeOrigin({
+    resolve: async () => ({ digest, size: bytes.length, mediaType: mediaTypes.ociIndex }),
+    describe: () => Promise.reject(down),
+  })
+  const shim = await startShim(t, { content, origin, vouch: false })
+  t.is((await shim.get('/v2/org/open/manifests/v1')).status, 200)
+  const again = await shim.get(`/v2/org/open/manifests/${publicImage.digest}`)
+  t.deepEqual(again.body, Buffer.from(publicImage.bytes))
+})
+
 test('headers that hold no credentials are as good as none', async (t) => {
   const { shim, world } = await lab(t)
   for (const authorization of [

@@ -69,7 +69,11 @@ export async function createSwarm(components: SwarmComponents, init: SwarmInit):
   const onTrouble = (error: Error) => logger?.debug({ error: error.message }, 'swarm trouble')
   const coordinator = new Coordinator({ host, blobs })
   const downloads = new Downloads({ host, coordinator, blobs, metadata, origin, onEvent, onTrouble })
-  const server = new ChunkServer({ host, find: (digest) => downloads.find(digest), onEvent })
+  const server = new ChunkServer({
+    host,
+    find: (digest, registry) => downloads.find(digest, registry),
+    onEvent,
+  })
   const tagHints = new TagExchange({ host, metadata, onTrouble })
   const announcing = new AbortController()
 

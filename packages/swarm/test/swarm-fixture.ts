@@ -12,6 +12,7 @@ import {
   type TransferEvent,
 } from '@shoal/content'
 import type { ExecutionContext } from 'ava'
+import { silentLogger } from '../dist/host/host-logger.js'
 import { createSwarm, generateClusterSecret, type Swarm } from '../dist/index.js'
 
 /** A node as the agent makes it, but for its shim: real cache, real libp2p on loopback. */
@@ -22,6 +23,8 @@ export interface TestNode {
   /** Puts a blob there that nobody pulled. */
   readonly import: Cache['import']
   readonly events: TransferEvent[]
+  /** How many blobs and names other nodes were told that it has. */
+  announced(): number
   readonly dataDir: string
   stop(): Promise<void>
 }
@@ -43,12 +46,14 @@ export async function startNode(t: ExecutionContext, init: TestNodeInit): Promis
   const dataDir = init.dataDir ?? (await mkdtemp(join(tmpdir(), 'shoal-swarm-')))
   const cache = await openCache({ dataDir, quota: init.quota })
   const events: TransferEvent[] = []
+  let announced = 0
   const swarm = await createSwarm(
     {
       blobs: init.wrapBlobs?.(cache.blobs) ?? cache.blobs,
       metadata: cache.metadata,
       origin: init.origin,
       onEvent: (event) => events.push(event),
+      logger: { ...silentLogger, debug: (_, message) => message === 'announced' && announced++ },
     },
     {
       listen: ['/ip4/127.0.0.1/tcp/0'],
@@ -67,8 +72,12 @@ export async function startNode(t: ExecutionContext, init: TestNodeInit): Promis
     await stop()
     await rm(dataDir, { recursive: true, force: true })
   })
-  const { blobs, metadata, import: take } = cache
-  return { swarm, blobs, metadata, import: take, events, dataDir, stop }
+  const { blobs, metadata } = cache
+  const take: Cache['import'] = async (blob, options) => {
+    await cache.import(blob, options)
+    await metadata.recordProof(blob.descriptor.digest, 'registry.test')
+  }
+  return { swarm, blobs, metadata, import: take, announced: () => announced, events, dataDir, stop }
 }
 
 /** Nodes that all know each other. */

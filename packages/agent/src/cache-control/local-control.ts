@@ -92,6 +92,10 @@ export class LocalControl implements CacheControl {
     if (digest !== undefined && digest !== root.digest) {
       throw new InvalidInputError('NAME_INVALID', `${image} can't name ${root.digest}: it has another digest`)
     }
+    // Whoever imports it says that the registry has it.
+    for (const part of await cache.images.partsOf(root.digest)) {
+      await cache.metadata.recordProof(part, repository.registry)
+    }
     if (tag === undefined) return cache.metadata.nameManifest(repository, root.digest)
     // A file does not tell who may read the registry's repository; what the registry said before still holds.
     const known = await cache.metadata.getTag(repository, tag)

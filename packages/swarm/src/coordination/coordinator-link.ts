@@ -1,6 +1,7 @@
-import { type ChunkRun, type ChunkSet, type Digest, InvalidInputError } from '@shoal/content'
+import { type ChunkRun, type ChunkSet, InvalidInputError } from '@shoal/content'
 import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
+import type { WantedBlob } from '../wanted-blob.ts'
 import { CoordinationReply, CoordinationRequest, type Join } from '../wire/coordination.ts'
 import type { FarShare } from '../zones.ts'
 import { zoneField } from '../zones.ts'
@@ -33,7 +34,7 @@ export interface CoordinatorLinkEvents {
 export class CoordinatorLink {
   readonly #host: SwarmHost
   readonly #local: Coordinator
-  readonly #digest: Digest
+  readonly #wanted: WantedBlob
   readonly #size: number
   /** What we hold at the time of (re)joining. */
   readonly #held: () => ChunkSet
@@ -57,7 +58,7 @@ export class CoordinatorLink {
   constructor(
     components: { host: SwarmHost; coordinator: Coordinator },
     init: {
-      digest: Digest
+      wanted: WantedBlob
       size: number
       held: () => ChunkSet
       leased: () => ChunkRun[]
@@ -66,13 +67,13 @@ export class CoordinatorLink {
   ) {
     this.#host = components.host
     this.#local = components.coordinator
-    this.#digest = init.digest
+    this.#wanted = init.wanted
     this.#size = init.size
     this.#held = init.held
     this.#leased = init.leased
     this.#events = init.events
     this.#choice = new CoordinatorChoice(components, {
-      digest: init.digest,
+      digest: init.wanted.digest,
       current: () => this.#coordinator,
       onCloser: () => this.#goOver(),
       onTrouble: (error) => init.events.onTrouble(error),
@@ -210,7 +211,7 @@ export class CoordinatorLink {
     this.#unsent = emptyRequest()
     const chunks = this.#held().encode()
     return {
-      ...{ digest: this.#digest, chunks, size: BigInt(this.#size), leased: this.#leased(), addresses },
+      ...{ ...this.#wanted, chunks, size: BigInt(this.#size), leased: this.#leased(), addresses },
       ...zoneField(this.#host.zone),
     }
   }

@@ -9,9 +9,11 @@ import {
   ShoalError,
   StoreError,
 } from '@shoal/content'
+import { maxRegistryCharacters } from '../exchange/exchange-protocol.ts'
 import { AttentiveClock } from '../host/attentive-clock.ts'
 import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
+import type { WantedBlob } from '../wanted-blob.ts'
 import { CoordinationReply, CoordinationRequest, type Join } from '../wire/coordination.ts'
 import {
   coordinationProtocol,
@@ -55,8 +57,9 @@ export class JoinRefusedError extends ShoalError {
   }
 }
 
-/** One blob: its table and the ways to its members. */
+/** One blob, for the clients of one registry: its table and the ways to its members. */
 interface Swarm {
+  readonly key: string
   readonly digest: Digest
   readonly size: number
   readonly table: LeaseTable
@@ -80,7 +83,8 @@ interface Swarm {
 export class Coordinator {
   readonly #host: SwarmHost
   readonly #blobs: Pick<BlobStore, 'has'>
-  readonly #swarms = new Map<Digest, Swarm>()
+  /** By blob and registry. */
+  readonly #swarms = new Map<string, Swarm>()
 
   /** `blobs` are those of this node, which may be the one that has what others look for. */
   constructor(components: { host: SwarmHost; blobs: Pick<BlobStore, 'has'> }) {
@@ -109,7 +113,8 @@ export class Coordinator {
     const layout = new ChunkLayout(Number(join.size))
     const held = ChunkSet.decode(join.chunks, layout.count)
     const isRunning = held.size > 0 || join.leased.length > 0
-    const swarm = this.#swarmOf(digest, layout, isRunning)
+    const registry = join.registry?.slice(0, maxRegistryCharacters) ?? ''
+    const swarm = this.#swarmOf({ digest, registry }, layout, isRunning)
     if (swarm.size !== layout.size) {
       throw new JoinRefusedError(
         `${digest} has ${swarm.size} bytes for its other downloaders, not ${layout.size}`,
@@ -170,11 +175,13 @@ export class Coordinator {
   }
 
   /** `isRunning`: whoever joins first was at work under another coordinator. */
-  #swarmOf(digest: Digest, layout: ChunkLayout, isRunning: boolean): Swarm {
-    const known = this.#swarms.get(digest)
+  #swarmOf({ digest, registry }: WantedBlob, layout: ChunkLayout, isRunning: boolean): Swarm {
+    const key = `${digest} ${registry}`
+    const known = this.#swarms.get(key) ?? this.#swarmOfBefore({ digest, registry })
     if (known !== undefined) return known
     const clock = new AttentiveClock({ intervalMs: tickMs })
     const swarm: Swarm = {
+      key,
       digest,
       size: layout.size,
       table: new LeaseTable({ chunkCount: layout.count, random: Math.random }),
@@ -186,9 +193,15 @@ export class Coordinator {
       timer: setInterval(() => this.#tick(swarm), tickMs).unref(),
       search: new AbortController(),
     }
-    this.#swarms.set(digest, swarm)
+    this.#swarms.set(key, swarm)
     void this.#settle(swarm, isRunning)
     return swarm
+  }
+
+  /** A node of a build of before names no registry: it joins any swarm of the blob, and others join its. */
+  #swarmOfBefore({ digest, registry }: WantedBlob): Swarm | undefined {
+    if (registry !== '') return this.#swarms.get(`${digest} `)
+    return [...this.#swarms.values()].find((swarm) => swarm.digest === digest)
   }
 
   /** Leases flow once it is known who has the blob already: holders that the DHT names, or members that are on their way. */
@@ -245,7 +258,7 @@ export class Coordinator {
     clearInterval(swarm.timer)
     clearTimeout(swarm.telling)
     swarm.search.abort()
-    if (this.#swarms.get(swarm.digest) === swarm) this.#swarms.delete(swarm.digest)
+    if (this.#swarms.get(swarm.key) === swarm) this.#swarms.delete(swarm.key)
   }
 
   #tick(swarm: Swarm): void {

@@ -30,7 +30,7 @@ export class ArrivingBlob {
   }
 
   /** Undefined when the files are closed already: what came of the download is in the store. */
-  serve({ isHeldBy }: Pick<ServedBlob, 'isHeldBy'>): ServedBlob | undefined {
+  serve({ isHeldBy, isOfRegistry }: Pick<ServedBlob, 'isHeldBy' | 'isOfRegistry'>): ServedBlob | undefined {
     if (this.#closing !== undefined) return undefined
     this.#readers++
     const getSource = () => this.source
@@ -44,6 +44,7 @@ export class ArrivingBlob {
         return () => this.#landedListeners.delete(listener)
       },
       isHeldBy,
+      isOfRegistry,
       failed: this.#failed.signal,
       release: async () => {
         if (released) return

@@ -1,11 +1,15 @@
+import { randomInt } from 'node:crypto'
 import {
+  type AbortOptions,
   type BlobStore,
+  type ByteRange,
   type ChunkSource,
   type ContentAddress,
   ContentUnavailableError,
   type Descriptor,
   DigestMismatchError,
   digestToCid,
+  type MetadataStore,
   type Origin,
   type PartialBlob,
   StoreError,
@@ -13,15 +17,19 @@ import {
 } from '@shoal/content'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { CoordinatorLink } from '../coordination/coordinator-link.ts'
+import type { PeerHolding } from '../exchange/chunk-session.ts'
 import type { ServedBlob } from '../exchange/served-blob.ts'
 import { AttentiveClock } from '../host/attentive-clock.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
+import { type WantedBlob, wantedBlob } from '../wanted-blob.ts'
 import { announceDelayMs } from './announce-delay.ts'
 import { ArrivingBlob } from './arriving-blob.ts'
 import { ChunkIntake } from './chunk-intake.ts'
+import { type ContentProofs, windowOf } from './content-proofs.ts'
 import type { DownloadCommand, DownloadEvent } from './download-events.ts'
 import { IncomingChunks } from './incoming-chunks.ts'
 import { isPassedThrough } from './pass-through.ts'
+import { readFromPeer } from './peer-bytes.ts'
 import { PeerSessions } from './peer-sessions.ts'
 import { DownloadPlanner } from './planner.ts'
 import { UpstreamFetches } from './upstream-fetches.ts'
@@ -41,6 +49,8 @@ export interface DownloadComponents {
   readonly blobs: BlobStore
   readonly origin: Origin
   readonly onEvent: TransferListener
+  readonly metadata: MetadataStore
+  readonly proofs: ContentProofs
   /** Faults that the download gets over by itself. */
   readonly onTrouble: (error: Error) => void
 }
@@ -57,13 +67,15 @@ export interface DownloadReader extends Disposable {
 
 /**
  * Fills one blob on this node: carries out what {@link DownloadPlanner} decides, and tells those who read from it as
- * chunks land. Goes on whoever asked for it has left.
+ * chunks land. Goes on whoever asked for it has left. All of it comes by way of one registry: from there, or from peers
+ * that have it from there; from others once that registry has proved that it has the blob.
  */
 export class Download {
   readonly descriptor: Descriptor
   /** What upstream is sending. */
   readonly incoming = new IncomingChunks()
   readonly #components: DownloadComponents
+  readonly #address: ContentAddress
   readonly #partial: PartialBlob
   readonly #blob: ArrivingBlob
   readonly #planner: DownloadPlanner
@@ -80,14 +92,30 @@ export class Download {
   #linger: NodeJS.Timeout | undefined
   #announcing: NodeJS.Timeout | undefined
   #reads = 0
+  /** Its registry has the blob: then it does not matter from whom it comes. */
+  #isProven: boolean
 
   /** @throws StoreError when the blob can't be written here */
   static async start(components: DownloadComponents, init: DownloadInit): Promise<Download> {
+    const wanted = wantedBlob(init.address)
+    const isProven = await components.proofs.isProven(wanted)
     const partial = await components.blobs.openPartial(init.descriptor)
-    return new Download(components, init, partial)
+    try {
+      await takeOver(partial, { address: init.address, isProven, ...components })
+    } catch (error) {
+      await partial.close()
+      throw error
+    }
+    return new Download(components, { ...init, isProven }, partial)
   }
 
-  private constructor(components: DownloadComponents, init: DownloadInit, partial: PartialBlob) {
+  private constructor(
+    components: DownloadComponents,
+    init: DownloadInit & { readonly isProven: boolean },
+    partial: PartialBlob,
+  ) {
+    this.#address = init.address
+    this.#isProven = init.isProven
     this.descriptor = init.descriptor
     this.#components = components
     this.#partial = partial
@@ -109,6 +137,8 @@ export class Download {
     })
     this.#sessions = new PeerSessions(components.host, {
       descriptor: init.descriptor,
+      registry: this.registry,
+      admits: (peer, holding) => this.#admits(peer, holding),
       dispatch,
       onChunk: (peer, chunk) => this.#orEnd(this.#intake.fromPeer(peer, chunk)),
       onTrouble,
@@ -126,7 +156,7 @@ export class Download {
       signal: this.#ended.signal,
     })
     this.#link = new CoordinatorLink(components, {
-      digest: init.descriptor.digest,
+      wanted: this.#wanted,
       size: init.descriptor.size,
       held: () => this.source.held.clone(),
       leased: () => this.#planner.outstanding(),
@@ -157,6 +187,11 @@ export class Download {
     return this.#blob.closed
   }
 
+  /** By way of which all of it comes. */
+  get registry(): string {
+    return this.#wanted.registry
+  }
+
   get source(): ChunkSource {
     return this.#blob.source
   }
@@ -185,8 +220,9 @@ export class Download {
    * Lets a peer's upload or a client read from the download; its files stay open until all have let go. Undefined when
    * they are closed already: what came of it is in the store.
    */
-  serve(): ServedBlob | undefined {
-    return this.#blob.serve({ isHeldBy: (peer, index) => this.#planner.peerHolds(peer, index) })
+  serve({ isOfRegistry }: Pick<ServedBlob, 'isOfRegistry'>): ServedBlob | undefined {
+    const isHeldBy = (peer: string, index: number) => this.#planner.peerHolds(peer, index)
+    return this.#blob.serve({ isHeldBy, isOfRegistry })
   }
 
   /** Ends the download (what is here stays for later), and waits for all that it started. */
@@ -248,6 +284,23 @@ export class Download {
     }
   }
 
+  get #wanted(): WantedBlob {
+    return wantedBlob(this.#address)
+  }
+
+  /** What a peer has by way of another registry is of use once ours has proved that it has the same. */
+  async #admits(peer: string, holding: PeerHolding): Promise<boolean> {
+    if (holding.isOfRegistry || this.#isProven) return true
+    if (!holding.chunks.isComplete) return false
+    const { host, proofs } = this.#components
+    const { size } = this.descriptor
+    const about = { host, peer, wanted: this.#wanted, size }
+    const read = (range: ByteRange, options: AbortOptions) => readFromPeer(about, range, options)
+    const held = { size, isVerified: false, read }
+    this.#isProven ||= await proofs.prove(this.#address, held)
+    return this.#isProven
+  }
+
   async #search(): Promise<void> {
     const { host } = this.#components
     this.#dispatch({ type: 'found', peers: host.connectedPeers().slice(0, connectedPeersAsked) })
@@ -267,6 +320,7 @@ export class Download {
       throw error
     }
     this.#intake.nameLiars()
+    await this.#components.proofs.record(this.#wanted)
     this.#blob.complete(await this.#components.blobs.open(digest))
     const seconds = (performance.now() - this.#startedAt) / 1000
     this.#components.onEvent({ type: 'completed', digest, size, seconds })
@@ -332,4 +386,42 @@ export class Download {
     }
     this.#run(this.#blob.end())
   }
+}
+
+interface TakeOver extends Pick<DownloadComponents, 'metadata' | 'proofs'> {
+  readonly address: ContentAddress
+  readonly isProven: boolean
+}
+
+/** What an earlier download left came by way of its own registry: under another it is of no use, unless that has the blob. */
+async function takeOver(
+  partial: PartialBlob,
+  { address, isProven, metadata, proofs }: TakeOver,
+): Promise<void> {
+  const { digest, registry } = wantedBlob(address)
+  const before = partial.held.size === 0 ? undefined : await metadata.partialOf(digest)
+  if (before === registry) return
+  if (partial.held.size > 0 && !isProven) {
+    // A build of before did not write it down.
+    const isOurs = before === undefined && (await matchesHeld(partial, address, proofs))
+    if (!isOurs) await partial.drop([...partial.held])
+  }
+  await metadata.recordPartial(digest, registry)
+}
+
+async function matchesHeld(
+  partial: PartialBlob,
+  address: ContentAddress,
+  proofs: ContentProofs,
+): Promise<boolean> {
+  const indexes = [...partial.held]
+  const { start, end } = partial.layout.rangeOf(indexes[randomInt(indexes.length)] ?? 0)
+  const within = windowOf(end - start)
+  const range = { start: start + within.start, end: start + within.end }
+  const held = {
+    size: partial.layout.size,
+    isVerified: false,
+    read: (wanted: ByteRange, options: AbortOptions) => partial.readAt(wanted, options),
+  }
+  return (await proofs.matches(address, held, range)) === true
 }

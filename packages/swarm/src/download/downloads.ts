@@ -6,11 +6,12 @@ import {
   type Descriptor,
   type Digest,
   digestToCid,
-  type MetadataStore,
   type OpenContent,
 } from '@shoal/content'
 import { ChunkSession } from '../exchange/chunk-session.ts'
 import type { ServedBlob } from '../exchange/served-blob.ts'
+import { type WantedBlob, wantedBlob } from '../wanted-blob.ts'
+import { ContentProofs, type HeldBytes } from './content-proofs.ts'
 import { ArrivingContent, storedContent } from './content-reader.ts'
 import { connectedPeersAsked, Download, type DownloadComponents } from './download.ts'
 import { isPassedThrough, PassThroughContent } from './pass-through.ts'
@@ -19,6 +20,12 @@ import { isPassedThrough, PassThroughContent } from './pass-through.ts'
 const peersAskedForSize = 3
 const askForSizeTimeoutMs = 2_000
 const never = new AbortController().signal
+
+interface Found {
+  readonly content: OpenContent
+  /** By way of which it comes; undefined for what is in the store. */
+  readonly registry: string | undefined
+}
 
 /** How far a download has come. */
 export interface DownloadProgress {
@@ -34,37 +41,53 @@ export interface DownloadProgress {
  * is arriving, whatever the number of those who want it.
  */
 export class Downloads implements ContentSource {
-  readonly #components: DownloadComponents & { readonly metadata: MetadataStore }
+  readonly #components: DownloadComponents
+  readonly #proofs: ContentProofs
   readonly #active = new Map<Digest, Promise<Download>>()
   readonly #running = new Set<Download>()
   #stopped = false
 
-  constructor(components: DownloadComponents & { readonly metadata: MetadataStore }) {
-    this.#components = components
+  constructor(components: Omit<DownloadComponents, 'proofs'>) {
+    this.#proofs = new ContentProofs(components)
+    this.#components = { ...components, proofs: this.#proofs }
   }
 
+  /** What came by way of another registry is given out only when this one has proved that it has the same. */
   async open(address: ContentAddress, options?: AbortOptions): Promise<OpenContent> {
+    const { content, registry } = await this.#open(address, options)
+    if (registry === address.repository.registry) return content
+    const isProven = await this.#proofs.prove(address, heldBytes(content, registry === undefined))
+    if (isProven) return content
+    await content.close()
+    options?.signal?.throwIfAborted()
+    return this.#passThrough(await this.#components.origin.describe(address, options), address)
+  }
+
+  async #open(address: ContentAddress, options?: AbortOptions): Promise<Found> {
     const arriving = await this.#arriving(address)
     if (arriving !== undefined) return arriving
     const stored = await this.#stored(address, options)
-    if (stored !== undefined) return stored
+    if (stored !== undefined) return { content: stored, registry: undefined }
     options?.signal?.throwIfAborted()
     try {
       const download = await this.#downloadOf(address)
       const content = this.#contentOf(download, address)
       if (content === undefined)
         throw new ContentUnavailableError(address.digest, 'its download ended just now; ask again')
-      return content
+      return { content, registry: download.registry }
     } catch (error) {
       if (!isPassedThrough(error)) throw error
       this.#components.onTrouble(error)
-      return this.#passThrough(await this.#describe(address), address)
+      const content = this.#passThrough(await this.#describe(address), address)
+      return { content, registry: address.repository.registry }
     }
   }
 
-  /** What this node can serve to a peer: a blob that is arriving, or a complete one. */
-  async find(digest: Digest, options?: AbortOptions): Promise<ServedBlob | undefined> {
-    const arriving = (await this.#activeOf(digest))?.serve()
+  /** What this node can serve to a peer, for clients of a registry: a blob that is arriving, or a complete one. */
+  async find(digest: Digest, registry: string, options?: AbortOptions): Promise<ServedBlob | undefined> {
+    const isProven = await this.#proofs.isProven({ digest, registry })
+    const download = await this.#activeOf(digest)
+    const arriving = download?.serve({ isOfRegistry: isProven || download.registry === registry })
     if (arriving !== undefined) return arriving
     const stored = await this.#components.blobs.open(digest, options)
     if (stored === undefined) return undefined
@@ -72,6 +95,7 @@ export class Downloads implements ContentSource {
       source: stored,
       onLanded: () => () => undefined,
       isHeldBy: () => false,
+      isOfRegistry: isProven,
       failed: never,
       release: () => stored.close(),
     }
@@ -92,13 +116,14 @@ export class Downloads implements ContentSource {
     await Promise.all([...this.#running].map((download) => download.stop()))
   }
 
-  async #arriving(address: ContentAddress): Promise<OpenContent | undefined> {
+  async #arriving(address: ContentAddress): Promise<Found | undefined> {
     const download = await this.#activeOf(address.digest)
-    return download && this.#contentOf(download, address)
+    const content = download && this.#contentOf(download, address)
+    return content && { content, registry: download.registry }
   }
 
   #contentOf(download: Download, address: ContentAddress): OpenContent | undefined {
-    const blob = download.serve()
+    const blob = download.serve({ isOfRegistry: false }) // no peer reads it
     return blob && new ArrivingContent(download, blob, this.#passThrough(download.descriptor, address))
   }
 
@@ -165,34 +190,44 @@ export class Downloads implements ContentSource {
     try {
       return await origin.describe(address)
     } catch (cause) {
-      const told = await this.#askPeers(address.digest)
+      const told = await this.#askPeers(wantedBlob(address))
       if (told !== undefined) return told
       const why = cause instanceof Error ? cause.message : String(cause)
       throw new ContentUnavailableError(address.digest, `${why}; no peer has it`, { cause })
     }
   }
 
-  async #askPeers(digest: Digest): Promise<Descriptor | undefined> {
+  async #askPeers(wanted: WantedBlob): Promise<Descriptor | undefined> {
     const { host } = this.#components
-    for await (const peer of host.discovery.find(digestToCid(digest), { limit: peersAskedForSize })) {
-      const told = await this.#askPeer(peer, digest)
+    for await (const peer of host.discovery.find(digestToCid(wanted.digest), { limit: peersAskedForSize })) {
+      const told = await this.#askPeer(peer, wanted)
       if (told !== undefined) return told
     }
     const connected = host.connectedPeers().slice(0, connectedPeersAsked)
-    const answers = await Promise.all(connected.map((peer) => this.#askPeer(peer, digest)))
+    const answers = await Promise.all(connected.map((peer) => this.#askPeer(peer, wanted)))
     return answers.find((told) => told !== undefined)
   }
 
-  async #askPeer(peer: string, digest: Digest): Promise<Descriptor | undefined> {
+  async #askPeer(peer: string, wanted: WantedBlob): Promise<Descriptor | undefined> {
     const { host, onTrouble } = this.#components
     try {
       const signal = AbortSignal.timeout(askForSizeTimeoutMs)
-      const session = await ChunkSession.open(host, peer, digest, { signal })
+      const session = await ChunkSession.open(host, peer, wanted, { signal })
       session?.close()
-      return session && { digest, size: session.holding.size, mediaType: session.holding.mediaType }
+      return (
+        session && { digest: wanted.digest, size: session.holding.size, mediaType: session.holding.mediaType }
+      )
     } catch (error) {
       onTrouble(error as Error)
       return undefined
     }
+  }
+}
+
+function heldBytes(content: OpenContent, isVerified: boolean): HeldBytes {
+  return {
+    size: content.descriptor.size,
+    isVerified,
+    read: async (range, options) => Buffer.concat(await Array.fromAsync(content.read(range, options))),
   }
 }

@@ -1,5 +1,5 @@
 import { type Descriptor, digestToCid } from '@shoal/content'
-import { ChunkSession, type ReceivedChunk } from '../exchange/chunk-session.ts'
+import { ChunkSession, type PeerHolding, type ReceivedChunk } from '../exchange/chunk-session.ts'
 import { PeerUnreachableError, type SwarmHost } from '../host/swarm-host.ts'
 import type { DownloadEvent } from './download-events.ts'
 
@@ -7,6 +7,9 @@ const connectTimeoutMs = 3_000
 
 export interface PeerSessionsInit {
   readonly descriptor: Descriptor
+  readonly registry: string
+  /** Whether the download may take what the peer has of the blob. */
+  readonly admits: (peer: string, holding: PeerHolding) => Promise<boolean>
   readonly dispatch: (event: DownloadEvent) => void
   readonly onChunk: (peer: string, chunk: ReceivedChunk) => Promise<void>
   readonly onTrouble: (error: Error) => void
@@ -26,13 +29,18 @@ export class PeerSessions {
 
   /** Asks the peer what it has; the answer, or its absence, comes as an event. */
   async connect(peer: string): Promise<void> {
-    const { descriptor, dispatch } = this.#init
+    const { descriptor, registry, dispatch } = this.#init
+    const { digest } = descriptor
     const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(connectTimeoutMs)])
     try {
-      const session = await ChunkSession.open(this.#host, peer, descriptor.digest, { signal })
+      const session = await ChunkSession.open(this.#host, peer, { digest, registry }, { signal })
       if (session === undefined || session.holding.size !== descriptor.size || signal.aborted) {
         session?.close()
         if (!signal.aborted) this.#failed(peer, 'empty')
+        return dispatch({ type: 'gone', peer })
+      }
+      if (!(await this.#init.admits(peer, session.holding)) || this.#closed.signal.aborted) {
+        session.close()
         return dispatch({ type: 'gone', peer })
       }
       this.#listen(session)

@@ -7,6 +7,7 @@ import {
   concurrentUploads,
   exchangeProtocol,
   maxExchangeMessageBytes,
+  maxRegistryCharacters,
   maxStreamsPerPeer,
 } from './exchange-protocol.ts'
 import type { FindServedBlob } from './served-blob.ts'
@@ -42,7 +43,7 @@ export class ChunkServer {
     if (first === undefined) return
     const request = decodeRequest(first)
     const digest = parseDigest(request.open ?? '')
-    const blob = await this.#find(digest)
+    const blob = await this.#find(digest, (request.registry ?? '').slice(0, maxRegistryCharacters))
     if (blob === undefined) {
       await stream.send(ExchangeReply.encode({}))
       await stream.close()

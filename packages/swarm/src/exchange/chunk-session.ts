@@ -1,7 +1,8 @@
-import { type AbortOptions, ChunkLayout, ChunkSet, type Digest, InvalidInputError } from '@shoal/content'
+import { type AbortOptions, ChunkLayout, ChunkSet, InvalidInputError } from '@shoal/content'
 import { freeMemory } from '../free-memory.ts'
 import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
+import type { WantedBlob } from '../wanted-blob.ts'
 import { type ChunkHeader, ExchangeReply, ExchangeRequest } from '../wire/exchange.ts'
 import { areApart, zoneField } from '../zones.ts'
 import { exchangeProtocol, maxExchangeMessageBytes } from './exchange-protocol.ts'
@@ -13,6 +14,8 @@ export interface PeerHolding {
   readonly chunks: ChunkSet
   /** It is in another zone. */
   readonly isFar: boolean
+  /** All of it may be given to clients of the registry that was named, as far as the peer knows. */
+  readonly isOfRegistry: boolean
 }
 
 /** A chunk as a peer sent it, with the hash that the peer says it has. */
@@ -73,7 +76,7 @@ export class ChunkSession {
   static async open(
     host: SwarmHost,
     peer: string,
-    digest: Digest,
+    { digest, registry }: WantedBlob,
     options?: AbortOptions,
   ): Promise<ChunkSession | undefined> {
     const stream = await host.open(peer, exchangeProtocol, {
@@ -81,7 +84,7 @@ export class ChunkSession {
       maxMessageBytes: maxExchangeMessageBytes,
     })
     try {
-      await stream.send(ExchangeRequest.encode({ open: digest, ...zoneField(host.zone) }), options)
+      await stream.send(ExchangeRequest.encode({ open: digest, registry, ...zoneField(host.zone) }), options)
       const answer = await stream.read(options)
       const { holding } = answer === undefined ? {} : decodeReply(answer)
       if (holding === undefined) {
@@ -92,7 +95,9 @@ export class ChunkSession {
       const chunks = ChunkSet.decode(holding.chunks, new ChunkLayout(size).count)
       const mediaType = holding.mediaType.slice(0, 256)
       const isFar = areApart(host.zone, holding.zone)
-      return new ChunkSession(stream, { size, mediaType, chunks, isFar })
+      // A build of before does not say. Its nodes had better be replaced, and until then the cluster goes on as it did.
+      const isOfRegistry = holding.isOfRegistry !== false
+      return new ChunkSession(stream, { size, mediaType, chunks, isFar, isOfRegistry })
     } catch (error) {
       stream.abort(error as Error)
       throw error

@@ -12,3 +12,6 @@ export const maxStreamsPerPeer = 256
 
 /** Chunks that a node sends at the same time; they are in memory meanwhile. */
 export const concurrentUploads = 12
+
+/** A registry's name is a host and a port. */
+export const maxRegistryCharacters = 300

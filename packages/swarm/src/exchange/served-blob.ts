@@ -8,11 +8,17 @@ export interface ServedBlob {
   onLanded(listener: (index: number) => void): () => void
   /** Whether a peer is known to have the chunk: it needs no news of it. */
   isHeldBy(peer: string, index: number): boolean
+  /** Whether it may be given to clients of the registry that was named when it was looked for. */
+  readonly isOfRegistry: boolean
   /** Aborts when the blob can't be served any longer: its download failed, or this node stops. */
   readonly failed: AbortSignal
   /** Says that this reader is done with it. */
   release(): Promise<void>
 }
 
-/** Finds what this node can serve of a blob; undefined when it has nothing of it. */
-export type FindServedBlob = (digest: Digest, options?: AbortOptions) => Promise<ServedBlob | undefined>
+/** Finds what this node can serve of a blob, for clients of a registry; undefined when it has nothing of it. */
+export type FindServedBlob = (
+  digest: Digest,
+  registry: string,
+  options?: AbortOptions,
+) => Promise<ServedBlob | undefined>

@@ -56,7 +56,9 @@ export class Upload {
     try {
       const { descriptor, held } = this.#blob.source
       const { size, mediaType } = descriptor
-      const holding = { size: BigInt(size), mediaType, chunks: held.encode(), ...zoneField(this.#init.zone) }
+      const { isOfRegistry } = this.#blob
+      const about = { size: BigInt(size), mediaType, ...zoneField(this.#init.zone) }
+      const holding = { ...about, chunks: held.encode(), isOfRegistry }
       await this.#stream.send(ExchangeReply.encode({ holding }))
       await Promise.all([this.#readWants(), this.#write()])
     } finally {

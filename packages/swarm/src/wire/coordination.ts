@@ -288,6 +288,11 @@ export namespace CoordinationRequest {
     value: string
   }
 
+  export interface CoordinationRequestJoinRegistryFieldEvent {
+    field: '$.join.registry'
+    value: string
+  }
+
   export interface CoordinationRequestLandedIndexFieldEvent {
     field: '$.landed[].index'
     value: number
@@ -340,7 +345,7 @@ export namespace CoordinationRequest {
     return decodeMessage(buf, CoordinationRequest.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationRequest>): Generator<CoordinationRequestJoinDigestFieldEvent | CoordinationRequestJoinChunksFieldEvent | CoordinationRequestJoinSizeFieldEvent | CoordinationRequestJoinLeasedStartFieldEvent | CoordinationRequestJoinLeasedEndFieldEvent | CoordinationRequestJoinAddressesFieldEvent | CoordinationRequestJoinZoneFieldEvent | CoordinationRequestLandedIndexFieldEvent | CoordinationRequestLandedHashFieldEvent | CoordinationRequestWillingFieldEvent | CoordinationRequestReleaseFieldEvent | CoordinationRequestPauseMsFieldEvent | CoordinationRequestClaimFieldEvent | CoordinationRequestWorkingFieldEvent | CoordinationRequestWantedFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<CoordinationRequest>): Generator<CoordinationRequestJoinDigestFieldEvent | CoordinationRequestJoinChunksFieldEvent | CoordinationRequestJoinSizeFieldEvent | CoordinationRequestJoinLeasedStartFieldEvent | CoordinationRequestJoinLeasedEndFieldEvent | CoordinationRequestJoinAddressesFieldEvent | CoordinationRequestJoinZoneFieldEvent | CoordinationRequestJoinRegistryFieldEvent | CoordinationRequestLandedIndexFieldEvent | CoordinationRequestLandedHashFieldEvent | CoordinationRequestWillingFieldEvent | CoordinationRequestReleaseFieldEvent | CoordinationRequestPauseMsFieldEvent | CoordinationRequestClaimFieldEvent | CoordinationRequestWorkingFieldEvent | CoordinationRequestWantedFieldEvent> {
     return streamMessage(buf, CoordinationRequest.codec(), opts)
   }
 }
@@ -352,6 +357,7 @@ export interface Join {
   leased: Run[]
   addresses: string[]
   zone?: string
+  registry?: string
 }
 
 export namespace Join {
@@ -396,6 +402,11 @@ export namespace Join {
         if (obj.zone != null) {
           w.uint32(50)
           w.string(obj.zone)
+        }
+
+        if (obj.registry != null) {
+          w.uint32(58)
+          w.string(obj.registry)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -448,6 +459,10 @@ export namespace Join {
             }
             case 6: {
               obj.zone = reader.string()
+              break
+            }
+            case 7: {
+              obj.registry = reader.string()
               break
             }
             default: {
@@ -531,6 +546,13 @@ export namespace Join {
               }
               break
             }
+            case 7: {
+              yield {
+                field: `${prefix}.registry`,
+                value: reader.string()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -581,6 +603,11 @@ export namespace Join {
     value: string
   }
 
+  export interface JoinRegistryFieldEvent {
+    field: '$.registry'
+    value: string
+  }
+
   export function encode (obj: Partial<Join>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Join.codec())
   }
@@ -589,7 +616,7 @@ export namespace Join {
     return decodeMessage(buf, Join.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Join>): Generator<JoinDigestFieldEvent | JoinChunksFieldEvent | JoinSizeFieldEvent | JoinLeasedStartFieldEvent | JoinLeasedEndFieldEvent | JoinAddressesFieldEvent | JoinZoneFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Join>): Generator<JoinDigestFieldEvent | JoinChunksFieldEvent | JoinSizeFieldEvent | JoinLeasedStartFieldEvent | JoinLeasedEndFieldEvent | JoinAddressesFieldEvent | JoinZoneFieldEvent | JoinRegistryFieldEvent> {
     return streamMessage(buf, Join.codec(), opts)
   }
 }

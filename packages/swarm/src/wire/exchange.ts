@@ -10,6 +10,7 @@ export interface ExchangeRequest {
   decline?: boolean
   sources?: number
   zone?: string
+  registry?: string
 }
 
 export namespace ExchangeRequest {
@@ -54,6 +55,11 @@ export namespace ExchangeRequest {
         if (obj.zone != null) {
           w.uint32(50)
           w.string(obj.zone)
+        }
+
+        if (obj.registry != null) {
+          w.uint32(58)
+          w.string(obj.registry)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -101,6 +107,10 @@ export namespace ExchangeRequest {
             }
             case 6: {
               obj.zone = reader.string()
+              break
+            }
+            case 7: {
+              obj.registry = reader.string()
               break
             }
             default: {
@@ -181,6 +191,13 @@ export namespace ExchangeRequest {
               }
               break
             }
+            case 7: {
+              yield {
+                field: `${prefix}.registry`,
+                value: reader.string()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -225,6 +242,11 @@ export namespace ExchangeRequest {
     value: string
   }
 
+  export interface ExchangeRequestRegistryFieldEvent {
+    field: '$.registry'
+    value: string
+  }
+
   export function encode (obj: Partial<ExchangeRequest>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, ExchangeRequest.codec())
   }
@@ -233,7 +255,7 @@ export namespace ExchangeRequest {
     return decodeMessage(buf, ExchangeRequest.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeRequest>): Generator<ExchangeRequestOpenFieldEvent | ExchangeRequestWantFieldEvent | ExchangeRequestCancelFieldEvent | ExchangeRequestDeclineFieldEvent | ExchangeRequestSourcesFieldEvent | ExchangeRequestZoneFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeRequest>): Generator<ExchangeRequestOpenFieldEvent | ExchangeRequestWantFieldEvent | ExchangeRequestCancelFieldEvent | ExchangeRequestDeclineFieldEvent | ExchangeRequestSourcesFieldEvent | ExchangeRequestZoneFieldEvent | ExchangeRequestRegistryFieldEvent> {
     return streamMessage(buf, ExchangeRequest.codec(), opts)
   }
 }
@@ -485,6 +507,11 @@ export namespace ExchangeReply {
     value: string
   }
 
+  export interface ExchangeReplyHoldingIsOfRegistryFieldEvent {
+    field: '$.holding.isOfRegistry'
+    value: boolean
+  }
+
   export interface ExchangeReplyHaveFieldEvent {
     field: '$.have[]'
     index: number
@@ -536,7 +563,7 @@ export namespace ExchangeReply {
     return decodeMessage(buf, ExchangeReply.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeReply>): Generator<ExchangeReplyHoldingSizeFieldEvent | ExchangeReplyHoldingMediaTypeFieldEvent | ExchangeReplyHoldingChunksFieldEvent | ExchangeReplyHoldingZoneFieldEvent | ExchangeReplyHaveFieldEvent | ExchangeReplyRefusedFieldEvent | ExchangeReplyChunkIndexFieldEvent | ExchangeReplyChunkLengthFieldEvent | ExchangeReplyChunkHashFieldEvent | ExchangeReplyBusyFieldEvent | ExchangeReplyInLineFieldEvent | ExchangeReplyGrantedFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeReply>): Generator<ExchangeReplyHoldingSizeFieldEvent | ExchangeReplyHoldingMediaTypeFieldEvent | ExchangeReplyHoldingChunksFieldEvent | ExchangeReplyHoldingZoneFieldEvent | ExchangeReplyHoldingIsOfRegistryFieldEvent | ExchangeReplyHaveFieldEvent | ExchangeReplyRefusedFieldEvent | ExchangeReplyChunkIndexFieldEvent | ExchangeReplyChunkLengthFieldEvent | ExchangeReplyChunkHashFieldEvent | ExchangeReplyBusyFieldEvent | ExchangeReplyInLineFieldEvent | ExchangeReplyGrantedFieldEvent> {
     return streamMessage(buf, ExchangeReply.codec(), opts)
   }
 }
@@ -546,6 +573,7 @@ export interface Holding {
   mediaType: string
   chunks: Uint8Array<ArrayBuffer>
   zone?: string
+  isOfRegistry?: boolean
 }
 
 export namespace Holding {
@@ -578,6 +606,11 @@ export namespace Holding {
           w.string(obj.zone)
         }
 
+        if (obj.isOfRegistry != null) {
+          w.uint32(40)
+          w.bool(obj.isOfRegistry)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
@@ -608,6 +641,10 @@ export namespace Holding {
             }
             case 4: {
               obj.zone = reader.string()
+              break
+            }
+            case 5: {
+              obj.isOfRegistry = reader.bool()
               break
             }
             default: {
@@ -653,6 +690,13 @@ export namespace Holding {
               }
               break
             }
+            case 5: {
+              yield {
+                field: `${prefix}.isOfRegistry`,
+                value: reader.bool()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -685,6 +729,11 @@ export namespace Holding {
     value: string
   }
 
+  export interface HoldingIsOfRegistryFieldEvent {
+    field: '$.isOfRegistry'
+    value: boolean
+  }
+
   export function encode (obj: Partial<Holding>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Holding.codec())
   }
@@ -693,7 +742,7 @@ export namespace Holding {
     return decodeMessage(buf, Holding.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Holding>): Generator<HoldingSizeFieldEvent | HoldingMediaTypeFieldEvent | HoldingChunksFieldEvent | HoldingZoneFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Holding>): Generator<HoldingSizeFieldEvent | HoldingMediaTypeFieldEvent | HoldingChunksFieldEvent | HoldingZoneFieldEvent | HoldingIsOfRegistryFieldEvent> {
     return streamMessage(buf, Holding.codec(), opts)
   }
 }

@@ -17,6 +17,8 @@ async function connect(host: StreamPairHost) {
   }
   const sessions = new PeerSessions(host, {
     descriptor: { digest, size: 1_000, mediaType: 'application/test' },
+    registry: 'registry.test',
+    admits: async () => true,
     dispatch: (event) => events.push(event),
     onChunk: async () => undefined,
     onTrouble: () => undefined,

@@ -27,6 +27,7 @@ function sourceWith(held: ChunkSet): ChunkSource {
     readAt: async ({ start, end }) => slice(start, end),
   }
 }
+const wanted = { digest, registry: 'registry.test' }
 
 /** A holder that serves `held` of the blob, and lets the test land more. */
 async function holderOf(held: ChunkSet) {
@@ -34,8 +35,8 @@ async function holderOf(held: ChunkSet) {
   const listeners = new Set<(index: number) => void>()
   const failed = new AbortController()
   let released = 0
-  const find = async (wanted: Digest) =>
-    wanted === digest
+  const find = async (asked: Digest, registry: string) =>
+    asked === digest
       ? {
           source: sourceWith(held),
           failed: failed.signal,
@@ -44,6 +45,7 @@ async function holderOf(held: ChunkSet) {
             return () => listeners.delete(listener)
           },
           isHeldBy: () => false,
+          isOfRegistry: registry === wanted.registry,
           release: async () => {
             released++
           },
@@ -76,7 +78,7 @@ function listen(session: ChunkSession) {
 }
 
 async function sessionWith(host: StreamPairHost): Promise<ChunkSession> {
-  const session = await ChunkSession.open(host, 'holder', digest)
+  const session = await ChunkSession.open(host, 'holder', wanted)
   if (session === undefined) throw new Error('the holder knows nothing of the blob')
   return session
 }
@@ -98,7 +100,16 @@ test('a holder says what it has, and sends what is asked for under its hash', as
 test('a blob that the holder does not know is undefined', async (t) => {
   const { host } = await holderOf(ChunkSet.full(layout.count))
   const other = digestFromHash('sha256', new Uint8Array(32))
-  t.is(await ChunkSession.open(host, 'holder', other), undefined)
+  t.is(await ChunkSession.open(host, 'holder', { ...wanted, digest: other }), undefined)
+})
+
+test('a holder says whether it has the blob by way of the registry that is named', async (t) => {
+  const { host } = await holderOf(ChunkSet.full(layout.count))
+  for (const registry of ['registry.test', 'other.test']) {
+    const session = await ChunkSession.open(host, 'holder', { digest, registry })
+    t.is(session?.holding.isOfRegistry, registry === 'registry.test')
+    session?.close()
+  }
 })
 
 test('chunks that land later are told, and can be asked for', async (t) => {
@@ -212,7 +223,7 @@ test('garbage instead of an answer is an error, never a session', async (t) => {
         await stream.close()
       })
       try {
-        return (await ChunkSession.open(host, 'holder', digest)) === undefined
+        return (await ChunkSession.open(host, 'holder', wanted)) === undefined
       } catch (error) {
         return ['InvalidInputError', 'StreamClosedError'].includes((error as Error).name)
       }

@@ -61,7 +61,11 @@ async function startFaultyNode(t: ExecutionContext, init: FaultyNodeInit): Promi
   const { origin } = init
   const components = { host, coordinator, blobs, metadata, origin, onEvent: ignore, onTrouble: ignore }
   const downloads = new Downloads(components)
-  const server = new ChunkServer({ host, find: (digest) => downloads.find(digest), onEvent: ignore })
+  const server = new ChunkServer({
+    host,
+    find: (digest, registry) => downloads.find(digest, registry),
+    onEvent: ignore,
+  })
   await Promise.all([coordinator.start(), server.start()])
   t.teardown(async () => {
     await downloads.stop()
