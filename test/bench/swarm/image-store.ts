@@ -4,6 +4,7 @@ import type { Workspace } from '../../harness/workspace.ts'
 import { type BenchImage, buildImage } from './bench-image.ts'
 import { phasesOf, type Workload } from './workload.ts'
 
+const warmUpImages = 4
 const warmUpBytes = 4e6
 
 /** Builds the images of workloads, once each, and keeps them as a registry stores them. */
@@ -29,9 +30,13 @@ export class ImageStore {
     return images
   }
 
-  /** A small one, of which nobody counts the time. */
-  async warmUp(): Promise<BenchImage> {
-    return await this.#image({ bytes: warmUpBytes, layers: 1 }, 'warm-up')
+  /** Small ones, of which nobody counts the time. */
+  async warmUp(): Promise<BenchImage[]> {
+    const images: BenchImage[] = []
+    while (images.length < warmUpImages) {
+      images.push(await this.#image({ bytes: warmUpBytes, layers: 1 }, `warm-up-${images.length + 1}`))
+    }
+    return images
   }
 
   async #image({ bytes, layers }: Pick<Workload, 'bytes' | 'layers'>, phase: string): Promise<BenchImage> {

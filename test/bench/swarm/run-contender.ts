@@ -34,7 +34,7 @@ export interface RunInit {
   /** One for each phase. */
   readonly images: readonly BenchImage[]
   /** Pulled by all nodes before the clock runs: programs run for weeks, and are not what they are when they start. */
-  readonly warmUp: BenchImage
+  readonly warmUp: readonly BenchImage[]
   /** The registry's, with the images in it. */
   readonly storage: string
   readonly workspace: Workspace
@@ -63,14 +63,16 @@ export async function runContender(init: RunInit): Promise<PhaseRun[]> {
   )
   const shared = testbed.host('shared')
   const nodeHosts = testbed.hosts.filter((host) => host !== upstream && host !== shared)
-  const cluster = { upstream, shared, nodes: nodeHosts, registry, images: [...images, warmUp], directory }
+  const cluster = { upstream, shared, nodes: nodeHosts, registry, images: [...images, ...warmUp], directory }
   const started = resources.use(await contender.start(cluster))
   const commands = await commandsOf({ workload, cluster, started, resources })
-  await pullOnNodes({
-    pulls: await pullsOf(nodeHosts, (node) => commands(node, warmUp)),
-    atOnce: nodes,
-    timeoutMs: timeoutMsOf(workload),
-  })
+  for (const image of warmUp) {
+    await pullOnNodes({
+      pulls: await pullsOf(nodeHosts, (node) => commands(node, image)),
+      atOnce: nodes,
+      timeoutMs: timeoutMsOf(workload),
+    })
+  }
   const runs: PhaseRun[] = []
   for (const [index, phase] of phasesOf(workload).entries()) {
     const image = images[index] as BenchImage

@@ -269,7 +269,9 @@ export class CoordinatorLink {
     if (at >= this.#flushAt) return
     this.#flushAt = at
     clearTimeout(this.#flushTimer)
-    this.#flushTimer = setTimeout(() => void this.#sendUnsent(), inMs).unref()
+    // A timer takes a millisecond at least; what is said in one go still travels in one message.
+    if (inMs === 0) queueMicrotask(() => void this.#sendUnsent())
+    else this.#flushTimer = setTimeout(() => void this.#sendUnsent(), inMs).unref()
   }
 
   async #sendUnsent(): Promise<void> {
