@@ -1,0 +1,95 @@
+import { type Descriptor, type Digest, DigestMismatchError } from '@shoal/content'
+import { proveFile } from './adopt-blob.ts'
+import type { BlobFiles } from './blob-files.ts'
+import type { FileBlobStoreComponents } from './blob-store.ts'
+import type { BlobProof } from './cache-index.ts'
+import type { KeyedMutex } from './mutex.ts'
+import type { SpaceKeeper } from './space-keeper.ts'
+import { isStoringTrouble, type StoringNotice } from './storing-notice.ts'
+
+export interface BlobIntakeInit {
+  readonly components: FileBlobStoreComponents
+  readonly files: BlobFiles
+  readonly space: SpaceKeeper
+  readonly notice: StoringNotice
+  /** One at a time for each blob. */
+  readonly changes: KeyedMutex<Digest>
+  /** Partial blobs that have an owner, or are about to. */
+  readonly owned: Set<Digest>
+  /** Makes the blob's partial file a complete one. */
+  readonly publish: (descriptor: Descriptor, proof: BlobProof) => Promise<void>
+  /** The store is stopped. */
+  readonly stopping: AbortSignal
+}
+
+/** Makes blobs of files that have all of their bytes already, beside those that are filled chunk by chunk. */
+export class BlobIntake {
+  readonly #init: BlobIntakeInit
+
+  constructor(init: BlobIntakeInit) {
+    this.#init = init
+  }
+
+  /**
+   * Makes a blob of a file that was verified elsewhere and that `place` puts among the partial ones. Does nothing when
+   * the blob is here, or arriving. What can't be stored is told of, and stays where it is.
+   */
+  async adopt(descriptor: Descriptor, proof: BlobProof, place: () => Promise<void>): Promise<void> {
+    const { components, owned, space, changes, publish, notice } = this.#init
+    const { residents, now } = components
+    const { digest } = descriptor
+    if (this.#isHere(digest)) return
+    owned.add(digest)
+    try {
+      await space.admit(descriptor)
+      await changes.run(digest, async () => {
+        await place()
+        await publish(descriptor, proof)
+      })
+    } catch (error) {
+      if (!isStoringTrouble(error)) throw error
+      notice.failed(descriptor, error)
+    } finally {
+      residents.leavePartial(digest, now())
+      owned.delete(digest)
+    }
+  }
+
+  /**
+   * Takes a file that has a blob's bytes for the blob, and tells who listens. Does nothing when it is there, or on its way.
+   *
+   * @throws DigestMismatchError, StoreError
+   */
+  async takeIn(descriptor: Descriptor, path: string): Promise<void> {
+    const { components, owned, space, changes } = this.#init
+    const { digest } = descriptor
+    if (this.#isHere(digest)) return
+    owned.add(digest)
+    try {
+      await changes.run(digest, () => this.#prove(descriptor, path))
+    } finally {
+      owned.delete(digest)
+    }
+    components.listeners.added(digest)
+    space.enforce()
+  }
+
+  /** Or arriving. */
+  #isHere(digest: Digest): boolean {
+    const { components, owned } = this.#init
+    return components.residents.get(digest) !== undefined || owned.has(digest)
+  }
+
+  async #prove(descriptor: Descriptor, path: string): Promise<void> {
+    const { components, files, publish, stopping } = this.#init
+    const { directory, residents } = components
+    const { digest } = descriptor
+    const proof = await proveFile({ files: directory.files, path, descriptor, sync: true }, stopping)
+    if (proof === undefined) throw new DigestMismatchError(digest, 'other bytes')
+    // What a download left of it is replaced.
+    await files.removePartial(digest)
+    residents.removePartial(digest)
+    await directory.finishUpload(path, digest)
+    await publish(descriptor, proof)
+  }
+}
