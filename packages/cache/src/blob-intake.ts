@@ -1,11 +1,18 @@
-import { type Descriptor, type Digest, DigestMismatchError } from '@shoal/content'
+import { randomUUID } from 'node:crypto'
+import { type AbortOptions, type Descriptor, type Digest, DigestMismatchError } from '@shoal/content'
 import { proveFile } from './adopt-blob.ts'
 import type { BlobFiles } from './blob-files.ts'
 import type { FileBlobStoreComponents } from './blob-store.ts'
 import type { BlobProof } from './cache-index.ts'
 import type { KeyedMutex } from './mutex.ts'
+import type { LentFile } from './share-file.ts'
 import type { SpaceKeeper } from './space-keeper.ts'
 import { isStoringTrouble, type StoringNotice } from './storing-notice.ts'
+
+/** A file of somebody else that should have a blob's bytes. */
+export interface LentBlob extends LentFile {
+  readonly descriptor: Descriptor
+}
 
 export interface BlobIntakeInit {
   readonly components: FileBlobStoreComponents
@@ -74,17 +81,50 @@ export class BlobIntake {
     space.enforce()
   }
 
+  /**
+   * Makes a blob of somebody's file without its bytes being written, and tells who listens. They are verified where
+   * nobody else writes, or in case of a link, where each read verifies them again. False, and nothing kept, when the
+   * bytes have to come another way: the file can't be shared or is not that blob's, or the blob is arriving.
+   *
+   * @throws StoreError
+   */
+  async share({ descriptor, ...file }: LentBlob, { signal }: AbortOptions = {}): Promise<boolean> {
+    const { components, owned, space, changes } = this.#init
+    const { directory, residents, listeners, now } = components
+    const { digest, size } = descriptor
+    if (this.#isHere(digest)) return !owned.has(digest)
+    owned.add(digest)
+    const path = directory.upload(randomUUID())
+    try {
+      await space.admit(descriptor)
+      const isShared = (await directory.shareUpload(path, file)) && (await directory.hasSize(path, size))
+      if (!isShared) return false
+      await changes.run(digest, () => this.#prove(descriptor, path, signal))
+    } catch (error) {
+      if (error instanceof DigestMismatchError) return false
+      throw error
+    } finally {
+      residents.leavePartial(digest, now())
+      owned.delete(digest)
+      await directory.files.remove(path)
+    }
+    listeners.added(digest)
+    space.enforce()
+    return true
+  }
+
   /** Or arriving. */
   #isHere(digest: Digest): boolean {
     const { components, owned } = this.#init
     return components.residents.get(digest) !== undefined || owned.has(digest)
   }
 
-  async #prove(descriptor: Descriptor, path: string): Promise<void> {
+  async #prove(descriptor: Descriptor, path: string, given?: AbortSignal): Promise<void> {
     const { components, files, publish, stopping } = this.#init
     const { directory, residents } = components
     const { digest } = descriptor
-    const proof = await proveFile({ files: directory.files, path, descriptor, sync: true }, stopping)
+    const signal = given === undefined ? stopping : AbortSignal.any([stopping, given])
+    const proof = await proveFile({ files: directory.files, path, descriptor, sync: true }, signal)
     if (proof === undefined) throw new DigestMismatchError(digest, 'other bytes')
     // What a download left of it is replaced.
     await files.removePartial(digest)

@@ -9,7 +9,7 @@ import {
   StoreError,
 } from '@shoal/content'
 import { BlobFiles } from './blob-files.ts'
-import { BlobIntake } from './blob-intake.ts'
+import { BlobIntake, type LentBlob } from './blob-intake.ts'
 import type { BlobListeners } from './blob-listeners.ts'
 import type { CacheListener } from './cache-events.ts'
 import type { BlobProof, CacheIndex } from './cache-index.ts'
@@ -208,6 +208,11 @@ export class FileBlobStore implements BlobStore {
   /** {@link BlobIntake.takeIn} */
   async takeIn(descriptor: Descriptor, path: string): Promise<void> {
     await this.#run(undefined, () => this.#intake.takeIn(descriptor, path))
+  }
+
+  /** {@link BlobIntake.share} */
+  async share(lent: LentBlob, options?: AbortOptions): Promise<boolean> {
+    return this.#run(options, () => this.#intake.share(lent, options))
   }
 
   async reportDamaged(digest: Digest, reason: string): Promise<void> {
