@@ -49,6 +49,11 @@ for (const [way, script, title] of [
     'lend.script.ts',
     'where there are no clones it is linked if allowed, and what its owner does to it noticed',
   ],
+  [
+    'link',
+    'mounted-blobs.script.ts',
+    'a cache without privileges shares what root’s containerd has if only its blobs are mounted',
+  ],
 ] as const) {
   const why = mountFailure[way]
   if (why === undefined) test(title, (t) => runOn(t, way, script))
