@@ -89,28 +89,44 @@ export class BlobIntake {
    * @throws StoreError
    */
   async share({ descriptor, ...file }: LentBlob, { signal }: AbortOptions = {}): Promise<boolean> {
-    const { components, owned, space, changes } = this.#init
-    const { directory, residents, listeners, now } = components
-    const { digest, size } = descriptor
+    const { components, owned, space } = this.#init
+    const { residents, listeners, now } = components
+    const { digest } = descriptor
     if (this.#isHere(digest)) return !owned.has(digest)
     owned.add(digest)
-    const path = directory.upload(randomUUID())
     try {
       await space.admit(descriptor)
-      const isShared = (await directory.shareUpload(path, file)) && (await directory.hasSize(path, size))
-      if (!isShared) return false
-      await changes.run(digest, () => this.#prove(descriptor, path, signal))
-    } catch (error) {
-      if (error instanceof DigestMismatchError) return false
-      throw error
+      if (!(await this.#shareOwned(descriptor, file, signal))) return false
     } finally {
       residents.leavePartial(digest, now())
       owned.delete(digest)
-      await directory.files.remove(path)
     }
     listeners.added(digest)
     space.enforce()
     return true
+  }
+
+  /** While the blob is owned nobody lets go of it, so that those who listen don't hear of its end first. */
+  async #shareOwned(
+    descriptor: Descriptor,
+    file: LentFile,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const { components, changes } = this.#init
+    const { directory } = components
+    const { digest, size } = descriptor
+    const path = directory.upload(randomUUID())
+    try {
+      const isShared = (await directory.shareUpload(path, file)) && (await directory.hasSize(path, size))
+      if (!isShared) return false
+      await changes.run(digest, () => this.#prove(descriptor, path, signal))
+      return true
+    } catch (error) {
+      if (error instanceof DigestMismatchError) return false
+      throw error
+    } finally {
+      await directory.files.remove(path)
+    }
   }
 
   /** Or arriving. */
