@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { execa } from 'execa'
+import { RemoteControl } from '../dist/cache-control/remote-control.js'
 import { cli, lineOf, shoal, spawnAgent, startAgent } from './cli.ts'
 import { someBytes, type TestImage, temporaryDirectory, writeLayout } from './fixture.ts'
 
@@ -154,3 +157,19 @@ for (const [what, prepare] of [
     },
   )
 }
+
+test.serial('an agent that does not know of files yet is sent the bytes', async (t) => {
+  const dataDir = await temporaryDirectory(t)
+  await mkdir(join(dataDir, 'control'))
+  const server = createServer((request, response) => {
+    const refusal = { code: 'NOT_FOUND', message: `${request.method} ${request.url} is nothing here` }
+    response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(refusal))
+  })
+  server.listen(join(dataDir, 'control', 'agent.sock'))
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  await using control = await RemoteControl.open(dataDir)
+  const [descriptor] = (await newLayout(t)).layers
+  if (descriptor === undefined) return t.fail()
+  t.false(await control.share({ descriptor, file: '/nowhere', mayLink: false }))
+})
