@@ -130,6 +130,29 @@ withHelm(
   },
 )
 
+for (const [title, containerdContent] of [
+  ['containerd’s root', '/var/lib/containerd/'],
+  ['its content store', '/var/lib/containerd/io.containerd.content.v1.content'],
+] as const) {
+  withHelm(
+    `of ${title} only the agent mounts something: the blobs, at their own path, to read`,
+    async (t, helm) => {
+      const objects = await helm.template({ settings: { cache: { containerdContent } } })
+      const blobs = '/var/lib/containerd/io.containerd.content.v1.content/blobs'
+      for (const { title, container, pod } of containersOf(objects)) {
+        const mounts: { name: string; mountPath: string; readOnly?: boolean }[] = container.volumeMounts ?? []
+        const expected = [{ name: 'containerd-blobs', mountPath: blobs, readOnly: true }]
+        const found = mounts.filter(({ mountPath }) => mountPath.includes('var/lib/containerd'))
+        t.deepEqual(found, container.name === 'agent' ? expected : [], title)
+        if (container.name !== 'agent') continue
+        const volume = pod.volumes.find(({ name }: { name: string }) => name === 'containerd-blobs')
+        t.deepEqual(volume.hostPath, { path: blobs, type: 'Directory' })
+      }
+      t.is((await configOf(objects)).settings.cache.containerdContent, containerdContent)
+    },
+  )
+}
+
 withHelm('an update never needs the agent that it replaces', async (t, helm) => {
   const daemonSet = (await helm.template({})).find(({ kind }) => kind === 'DaemonSet')
   // Two agents can't have one port, and the old one gives way before the new one's image is pulled.

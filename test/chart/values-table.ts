@@ -43,6 +43,9 @@ export const valuesTable: Readonly<Record<string, Values>> = {
       extraArguments: ['--json'],
     },
   },
+  'nodes whose containerd shares what it has': {
+    settings: { cache: { containerdContent: '/var/lib/containerd' } },
+  },
   'nodes left as they are': { node: { runtime: 'none' } },
   'no hook': { uninstall: { enabled: false } },
   'the cache outlives the release': { uninstall: { removeData: false, timeoutSeconds: 900 } },

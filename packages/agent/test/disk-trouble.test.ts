@@ -81,4 +81,13 @@ if (canMount) {
       t.deepEqual(warnings(lab), [passedThrough])
     },
   )
+
+  test.serial('a blob that is larger than the quota is passed through, and warned of once', async (t) => {
+    const lab = await start(t, 'true', '--cache-min-free', '1MiB', '--cache-quota', '1MiB')
+    await lab.pull()
+    await lab.pull()
+    t.deepEqual(warnings(lab), [passedThrough])
+    const [warning] = lab.agent.lines.filter(({ msg }) => msg === passedThrough)
+    t.regex(JSON.stringify(warning), /3000000 bytes\) is larger than the cache's quota/)
+  })
 }

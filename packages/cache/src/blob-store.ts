@@ -4,13 +4,12 @@ import {
   ChunkLayout,
   type Descriptor,
   type Digest,
-  DigestMismatchError,
   type PartialBlob,
   type StoredBlob,
   StoreError,
 } from '@shoal/content'
-import { proveFile } from './adopt-blob.ts'
 import { BlobFiles } from './blob-files.ts'
+import { BlobIntake, type LentBlob } from './blob-intake.ts'
 import type { BlobListeners } from './blob-listeners.ts'
 import type { CacheListener } from './cache-events.ts'
 import type { BlobProof, CacheIndex } from './cache-index.ts'
@@ -27,7 +26,7 @@ import type { Residents } from './residents.ts'
 import type { SpaceAmount } from './space-amount.ts'
 import { SpaceKeeper } from './space-keeper.ts'
 import { FileBlob, type FileBlobInit } from './stored-blob.ts'
-import { isStoringTrouble, StoringNotice } from './storing-notice.ts'
+import { StoringNotice } from './storing-notice.ts'
 import { UseCount } from './use-count.ts'
 
 export interface FileBlobStoreComponents {
@@ -62,6 +61,7 @@ export class FileBlobStore implements BlobStore {
   /** One at a time for each blob: what creates, replaces or removes its file. */
   readonly #changes = new KeyedMutex<Digest>()
   readonly #damaged: DamagedBlobs
+  readonly #intake: BlobIntake
   readonly #syncSlot = { taken: false }
   readonly #running = new Set<Promise<unknown>>()
   readonly #stopping = new AbortController()
@@ -83,34 +83,25 @@ export class FileBlobStore implements BlobStore {
       isInUse: (digest) => this.#isInUse(digest),
       evict: (candidate) => this.#evict(candidate),
     })
+    this.#intake = new BlobIntake({
+      components,
+      files: this.#files,
+      space: this.#space,
+      notice: this.#notice,
+      changes: this.#changes,
+      owned: this.#owned,
+      publish: (descriptor, proof) => this.#publish(descriptor, proof),
+      stopping: this.#stopping.signal,
+    })
   }
 
   start(): void {
     this.#space.start()
   }
 
-  /**
-   * Makes a blob of a file that was verified elsewhere and that `place` puts among the partial ones. Does nothing when
-   * the blob is here, or arriving. What can't be stored is told of, and stays where it is.
-   */
+  /** {@link BlobIntake.adopt} */
   async adopt(descriptor: Descriptor, proof: BlobProof, place: () => Promise<void>): Promise<void> {
-    const { residents, now } = this.#components
-    const { digest } = descriptor
-    if (residents.get(digest) !== undefined || this.#owned.has(digest)) return
-    this.#owned.add(digest)
-    try {
-      await this.#space.admit(descriptor)
-      await this.#changes.run(digest, async () => {
-        await place()
-        await this.#publish(descriptor, proof)
-      })
-    } catch (error) {
-      if (!isStoringTrouble(error)) throw error
-      this.#notice.failed(descriptor, error)
-    } finally {
-      residents.leavePartial(digest, now())
-      this.#owned.delete(digest)
-    }
+    await this.#intake.adopt(descriptor, proof, place)
   }
 
   async open(digest: Digest, options?: AbortOptions): Promise<StoredBlob | undefined> {
@@ -214,23 +205,14 @@ export class FileBlobStore implements BlobStore {
     this.#space.release(bytes)
   }
 
-  /**
-   * Takes a file that has a blob's bytes for the blob, and tells who listens. Does nothing when it is there, or on its way.
-   *
-   * @throws DigestMismatchError, StoreError
-   */
+  /** {@link BlobIntake.takeIn} */
   async takeIn(descriptor: Descriptor, path: string): Promise<void> {
-    const { digest } = descriptor
-    const { residents } = this.#components
-    if (residents.get(digest) !== undefined || this.#owned.has(digest)) return
-    this.#owned.add(digest)
-    try {
-      await this.#run(undefined, () => this.#changes.run(digest, () => this.#prove(descriptor, path)))
-    } finally {
-      this.#owned.delete(digest)
-    }
-    this.#components.listeners.added(digest)
-    this.#space.enforce()
+    await this.#run(undefined, () => this.#intake.takeIn(descriptor, path))
+  }
+
+  /** {@link BlobIntake.share} */
+  async share(lent: LentBlob, options?: AbortOptions): Promise<boolean> {
+    return this.#run(options, () => this.#intake.share(lent, options))
   }
 
   async reportDamaged(digest: Digest, reason: string): Promise<void> {
@@ -332,19 +314,6 @@ export class FileBlobStore implements BlobStore {
     residents.setPartial(digest, { written, promised: size - written, lastUsedAt: now() })
     this.#open.add(partial)
     return partial
-  }
-
-  async #prove(descriptor: Descriptor, path: string): Promise<void> {
-    const { directory, residents } = this.#components
-    const { digest } = descriptor
-    const whole = { files: directory.files, path, descriptor, sync: true }
-    const proof = await proveFile(whole, this.#stopping.signal)
-    if (proof === undefined) throw new DigestMismatchError(digest, 'other bytes')
-    // What a download left of it is replaced.
-    await this.#files.removePartial(digest)
-    residents.removePartial(digest)
-    await directory.finishUpload(path, digest)
-    await this.#publish(descriptor, proof)
   }
 
   async #publish(descriptor: Descriptor, proof: BlobProof): Promise<void> {

@@ -10,7 +10,7 @@ import {
   parseDigest,
 } from '@shoal/content'
 import { type FileLayer, nodeFiles } from './file-layer.ts'
-import { shareFile } from './share-file.ts'
+import { type LentFile, shareFile, shareLentFile } from './share-file.ts'
 import { errorCode, storeError } from './store-errors.ts'
 
 const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512']
@@ -99,6 +99,10 @@ export class DataDirectory {
     return (await lookAt(this.blob(digest)))?.size
   }
 
+  async hasSize(path: string, bytes: number): Promise<boolean> {
+    return (await lookAt(path))?.size === bytes
+  }
+
   async removeBlob(digest: Digest): Promise<void> {
     await this.#remove(this.blob(digest))
   }
@@ -136,6 +140,15 @@ export class DataDirectory {
       }
     } catch (cause) {
       throw storeError(`taking in blob ${digest} from ${from}`, cause, 'not-writable')
+    }
+  }
+
+  /** Makes somebody's file an upload without its bytes being written. False, and nothing there, where that can't be. */
+  async shareUpload(path: string, file: LentFile): Promise<boolean> {
+    try {
+      return (await shareLentFile(file, path)) !== undefined
+    } catch (cause) {
+      throw storeError(`taking in ${file.from}`, cause, 'not-writable')
     }
   }
 

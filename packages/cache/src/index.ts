@@ -31,6 +31,7 @@
  *
  * @packageDocumentation
  */
+export type { LentBlob } from './blob-intake.ts'
 export type { CacheEvent, CacheListener } from './cache-events.ts'
 export type { CachedImage, Freed, ImageCatalog } from './image-catalog.ts'
 export { type Cache, type CacheInit, type CacheRecovery, openCache } from './open-cache.ts'

@@ -7,6 +7,7 @@ import {
   StoreError,
   type UploadStore,
 } from '@shoal/content'
+import type { LentBlob } from './blob-intake.ts'
 import { BlobListeners } from './blob-listeners.ts'
 import { FileBlobStore } from './blob-store.ts'
 import type { CacheListener } from './cache-events.ts'
@@ -56,6 +57,13 @@ export interface Cache {
    * {@link BlobStore.onAdded}.
    */
   import(blob: BlobToStore, options?: AbortOptions): Promise<void>
+  /**
+   * {@link import} of a file without its bytes being written: by a clone, or a hard link where that is allowed. False
+   * when they have to be copied, or are not those of the blob: {@link import} does the one and tells the other.
+   *
+   * @throws StoreError
+   */
+  importFile(blob: LentBlob, options?: AbortOptions): Promise<boolean>
   /**
    * Reads complete blobs, all without `digests`, and compares each with its digest. What is damaged is taken out of
    * use, to be fetched again.
@@ -141,6 +149,7 @@ export async function openCacheOn(files: FileLayer, init: CacheInit): Promise<Ca
       await storeBlob(blobs, blob, options)
       listeners.added(blob.descriptor.digest)
     },
+    importFile: (blob, options) => blobs.share(blob, options),
     verify: (options) => verifyBlobs(blobs, options),
     stop() {
       stopped ??= stop()

@@ -34,6 +34,9 @@ export async function openDetachedCache(why: StoreError): Promise<Cache> {
     async import() {
       throw why
     },
+    async importFile() {
+      throw why
+    },
     async *verify() {
       // There is nothing to verify.
     },

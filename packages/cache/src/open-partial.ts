@@ -7,7 +7,7 @@ import type { DataDirectory } from './data-directory.ts'
 import type { OpenFile } from './file-layer.ts'
 import type { Operation } from './index-database.ts'
 import { FilePartial, type FilePartialInit } from './partial-blob.ts'
-import { storeError } from './store-errors.ts'
+import { errorCode, storeError } from './store-errors.ts'
 
 export interface OpenPartialInit extends Omit<FilePartialInit, 'file'> {
   readonly directory: DataDirectory
@@ -53,15 +53,27 @@ async function openSparse(directory: DataDirectory, { digest, size }: Descriptor
   }
 }
 
-/** A file that has another name too, in somebody else's content store, is not for us to write: we begin a new one. */
+/**
+ * A file that has another name too, in somebody else's directory, is not for us to write, nor is one that came from there
+ * read-only: we begin a new one.
+ */
 async function openUnshared(directory: DataDirectory, digest: Digest): Promise<OpenFile> {
   const flags = constants.O_RDWR | constants.O_CREAT
   const open = () => directory.files.open(directory.partial(digest), flags)
-  const handle = await open()
-  if ((await handle.stat()).nlink === 1) return handle
-  await handle.close()
+  const handle = await unlessDenied(open)
+  if (handle !== undefined && (await handle.stat()).nlink === 1) return handle
+  await handle?.close()
   await directory.removePartial(digest)
   return open()
+}
+
+async function unlessDenied<T>(task: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await task()
+  } catch (error) {
+    if (errorCode(error) === 'EACCES') return undefined
+    throw error
+  }
 }
 
 /** A power loss may keep a mark and lose the bytes, so each marked chunk is read and hashed again. */

@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
-import { mkdtemp, open as openFile } from 'node:fs/promises'
+import { mkdtemp, open as openFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   type Digest,
@@ -40,12 +40,13 @@ const blobs: readonly TestBlob[] = [
 const which = fc.nat(blobs.length - 1)
 const operation = fc.oneof(
   { weight: 6, arbitrary: fc.record({ store: which }) },
+  { weight: 2, arbitrary: fc.record({ lend: which }) },
   { weight: 2, arbitrary: fc.record({ begin: which, chunk: fc.nat(6) }) },
   { weight: 2, arbitrary: fc.record({ letGo: which }) },
   { weight: 2, arbitrary: fc.record({ read: which }) },
   { weight: 1, arbitrary: fc.record({ stopReading: which }) },
   { weight: 1, arbitrary: fc.record({ remove: which }) },
-  { weight: 1, arbitrary: fc.record({ damage: which }) },
+  { weight: 2, arbitrary: fc.record({ damage: which }) },
   { weight: 1, arbitrary: fc.constantFrom('pin', 'unpin', 'collect', 'restart') },
 )
 type Operation = typeof operation extends fc.Arbitrary<infer O> ? O : never
@@ -80,7 +81,7 @@ class Subject {
   readonly #removed = new Set<Digest>()
   #cache!: Cache
   #clock = 1
-  readonly done = { stored: 0, refused: 0, evicted: 0, damaged: 0 }
+  readonly done = { stored: 0, lent: 0, refused: 0, evicted: 0, damaged: 0 }
 
   constructor(dataDir: string) {
     this.#dataDir = dataDir
@@ -125,6 +126,7 @@ class Subject {
     } else if (operation === 'collect') await this.#collect()
     else if (typeof operation === 'string') throw new Error(`no operation ${operation}`)
     else if ('store' in operation) await this.#store(blobAt(operation.store))
+    else if ('lend' in operation) await this.#lend(blobAt(operation.lend))
     else if ('begin' in operation) await this.#begin(blobAt(operation.begin), operation.chunk)
     else if ('letGo' in operation) await this.#letGo(blobAt(operation.letGo))
     else if ('read' in operation) await this.#read(blobAt(operation.read))
@@ -169,6 +171,27 @@ class Subject {
       this.done.refused++
     }
     if (blob.descriptor.size > quotaBytes) strictEqual(refusal, 'over-quota')
+  }
+
+  /** The cache may have the very file, which then has that name no more. */
+  async #lend(blob: TestBlob): Promise<void> {
+    const from = `${this.#dataDir}.lent`
+    await writeFile(from, blob.bytes)
+    const isHere = this.#model.complete.has(blob)
+    const lent = { descriptor: blob.descriptor, from, mayLink: true }
+    const [outcome] = await Promise.allSettled([this.#cache.importFile(lent)])
+    await rm(from)
+    if (outcome.status === 'rejected') {
+      strictEqual(outcome.reason.fault, 'over-quota')
+      this.done.refused++
+      return
+    }
+    ok(blob.descriptor.size <= quotaBytes)
+    strictEqual(outcome.value, isHere || !this.#model.partials.has(blob))
+    if (!outcome.value || isHere) return
+    this.#removed.delete(blob.descriptor.digest)
+    this.#model.add(blob)
+    this.done.lent++
   }
 
   async #begin(blob: TestBlob, chunk: number): Promise<void> {
@@ -259,7 +282,7 @@ function blobAt(index: number): TestBlob {
 
 test('whatever is done, the cache keeps to its quota, keeps what is used, and tells of what goes', async (t) => {
   const directory = await makeDirectory(t)
-  const totals = { stored: 0, refused: 0, evicted: 0, damaged: 0 }
+  const totals = { stored: 0, lent: 0, refused: 0, evicted: 0, damaged: 0 }
   const operations = fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' })
   await fc.assert(
     fc.asyncProperty(operations, async (sequence) => {
@@ -274,7 +297,8 @@ test('whatever is done, the cache keeps to its quota, keeps what is used, and te
       } finally {
         await subject.stop()
       }
-      for (const key of ['stored', 'refused', 'evicted', 'damaged'] as const) totals[key] += subject.done[key]
+      for (const key of ['stored', 'lent', 'refused', 'evicted', 'damaged'] as const)
+        totals[key] += subject.done[key]
     }),
     // A failure is shrunk by more runs, which must not take longer than the test may.
     { numRuns: 30, interruptAfterTimeLimit: 60_000 },

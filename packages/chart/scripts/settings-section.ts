@@ -6,7 +6,8 @@ import { listSettings } from '../../agent/dist/config/setting-list.js'
 export const marker = '# generated from here: settings\n'
 
 const heading = `# Every setting of \`shoal agent\`, as its configuration file has it. The chart adds to swarm.bootstrap the headless
-# Service, and to cluster.secretFile its Secret.
+# Service, to cluster.secretFile its Secret, and mounts the blobs of the node's containerd that cache.containerdContent
+# names: /var/lib/containerd, /var/lib/rancher/k3s/agent/containerd, /var/snap/microk8s/common/var/lib/containerd.
 `
 
 /** The \`settings\` of values.yaml: every setting of the agent's schema with its default, and what it is for. */

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { systemCodeOf } from '../readable-fault.ts'
 import type { FileSet } from './file-set.ts'
 
@@ -26,6 +26,10 @@ export class DirectoryFiles implements FileSet {
 
   read(path: string): AsyncIterable<Uint8Array> {
     return createReadStream(join(this.name, path), { highWaterMark: readBytes })
+  }
+
+  placeOf(path: string): string {
+    return resolve(this.name, path)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,6 +7,8 @@ export interface FileSet extends AsyncDisposable {
   /** Bytes of a file, links followed; undefined when there is none. */
   sizeOf(path: string): Promise<number | undefined>
   read(path: string): AsyncIterable<Uint8Array>
+  /** The absolute path of the file that has these bytes and no others, where there is one. */
+  placeOf(path: string): string | undefined
 }
 
 /** Reads a file that has to fit into memory, or undefined when there is none. */

@@ -13,6 +13,8 @@ export interface ImportedImage {
   readonly digest: string
   /** Bytes of blobs that were not there before. */
   readonly added: number
+  /** Bytes of these that were not written, but shared with the files that they came from. */
+  readonly shared: number
 }
 
 export interface ImportInit {
@@ -21,6 +23,8 @@ export interface ImportInit {
   readonly name?: string | undefined
   /** Whether everybody may have them who reaches a node of the cluster. */
   readonly isPublic: boolean
+  /** Whether the cache may have the very files, where there are no clones. */
+  readonly mayLink: boolean
 }
 
 /**
@@ -30,7 +34,7 @@ export interface ImportInit {
  */
 export async function importImages(
   control: CacheControl,
-  { files, name, isPublic }: ImportInit,
+  { files, name, isPublic, mayLink }: ImportInit,
   options?: AbortOptions,
 ): Promise<ImportedImage[]> {
   const images = await readImages(files)
@@ -41,13 +45,17 @@ export async function importImages(
   for (const image of images) {
     const names = name === undefined ? image.names.filter(isWholeName) : [name]
     let added = 0
+    let shared = 0
     for (const blob of image.blobs) {
       if (await control.has(blob.descriptor.digest, options)) continue
-      await control.store(blob, options)
-      added += blob.descriptor.size
+      const { descriptor, file } = blob
+      added += descriptor.size
+      if (file !== undefined && (await control.share({ descriptor, file, mayLink }, options))) {
+        shared += descriptor.size
+      } else await control.store(blob, options)
     }
     for (const each of names) await control.name(each, image.root, { ...options, isPublic })
-    imported.push({ names, digest: image.root.digest, added })
+    imported.push({ names, digest: image.root.digest, added, shared })
   }
   return imported
 }

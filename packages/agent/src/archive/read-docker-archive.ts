@@ -70,7 +70,7 @@ async function layerAt(files: FileSet, path: string): Promise<ImportedBlob> {
   }
   const mediaType = layerType + compressionOf(start ?? new Uint8Array())
   const descriptor: Descriptor = { mediaType, digest: digestFromHash('sha256', hash.digest()), size }
-  return { descriptor, read: () => files.read(path) }
+  return { descriptor, file: files.placeOf(path), read: () => files.read(path) }
 }
 
 function compressionOf(start: Uint8Array): '' | '+gzip' | '+zstd' {

@@ -77,7 +77,7 @@ async function collect(collection: Collection, descriptor: Descriptor, depth: nu
       if (!(await collect(collection, blob, depth + 1))) throw missing(files, blob)
     }
   }
-  blobs.set(descriptor.digest, { descriptor, read: () => files.read(path) })
+  blobs.set(descriptor.digest, { descriptor, file: files.placeOf(path), read: () => files.read(path) })
   return true
 }
 

@@ -58,6 +58,10 @@ export class TarFiles implements FileSet {
     }
   }
 
+  placeOf(): undefined {
+    return undefined
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.close()
   }

@@ -19,8 +19,19 @@ export interface CacheListing {
 /** Content to store. */
 export interface ImportedBlob {
   readonly descriptor: Descriptor
+  /** The absolute path of a file that has its bytes and no others, where there is one. */
+  readonly file?: string | undefined
   /** May be called more than once. */
   read(): AsyncIterable<Uint8Array>
+}
+
+/** A blob that lies in a file. */
+export interface BlobInFile {
+  readonly descriptor: Descriptor
+  /** An absolute path. */
+  readonly file: string
+  /** Whether the cache may have the very file, which its owner can still write, where there are no clones. */
+  readonly mayLink: boolean
 }
 
 export interface NameOptions extends AbortOptions {
@@ -44,6 +55,8 @@ export interface CacheControl extends AsyncDisposable {
   contents(image: string, options?: AbortOptions): Promise<ImageContents>
   read(digest: Digest, options?: AbortOptions): AsyncIterable<Uint8Array>
   has(digest: Digest, options?: AbortOptions): Promise<boolean>
+  /** Stores a blob without its bytes being written; false when it has to be done by {@link store}. */
+  share(blob: BlobInFile, options?: AbortOptions): Promise<boolean>
   store(blob: ImportedBlob, options?: AbortOptions): Promise<void>
   /** Says what an image's name stands for. */
   name(image: string, root: Descriptor, options: NameOptions): Promise<void>

@@ -35,6 +35,12 @@ const operations: Readonly<Record<string, Operation>> = {
   'PUT /blobs': async ({ control, query, request, signal }) => {
     await control.store({ descriptor: descriptorIn(query), read: () => request }, { signal })
   },
+  // Opened by the agent: it can read no more than whoever reaches the socket, and what it sees under that path counts
+  // only if it is the blob, should it see another file system than the command does.
+  'PUT /blobs/shared': ({ control, query, signal }) => {
+    const place = { file: query.get('file') ?? '', mayLink: query.get('link') === 'true' }
+    return control.share({ descriptor: descriptorIn(query), ...place }, { signal })
+  },
   'GET /blobs': async ({ control, query, response, signal }) => {
     const digest = parseDigest(query.get('digest') ?? '')
     response.setHeader('content-type', 'application/octet-stream')

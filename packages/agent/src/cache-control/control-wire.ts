@@ -36,6 +36,7 @@ export const wire = {
   }),
   verified: z.object({ digest, size: count, damage: z.string().optional() }),
   held: z.boolean(),
+  shared: z.boolean(),
   nothing: z.null(),
   refusal: z.object({ code: z.string(), message: z.string(), fault: z.string().optional() }),
 }

@@ -10,7 +10,14 @@ import {
   parseImageReference,
   type Repository,
 } from '@shoal/content'
-import type { CacheControl, CacheListing, ImageContents, ImportedBlob, NameOptions } from './cache-control.ts'
+import type {
+  BlobInFile,
+  CacheControl,
+  CacheListing,
+  ImageContents,
+  ImportedBlob,
+  NameOptions,
+} from './cache-control.ts'
 
 export interface LocalControlInit {
   readonly cache: Cache
@@ -80,6 +87,10 @@ export class LocalControl implements CacheControl {
 
   has(digest: Digest): Promise<boolean> {
     return this.#init.cache.blobs.has(digest)
+  }
+
+  share({ descriptor, file, mayLink }: BlobInFile, options?: AbortOptions): Promise<boolean> {
+    return this.#init.cache.importFile({ descriptor, from: file, mayLink }, options)
   }
 
   async store({ descriptor, read }: ImportedBlob, options?: AbortOptions): Promise<void> {

@@ -11,7 +11,14 @@ import {
 } from '@shoal/content'
 import { Client, type Dispatcher } from 'undici'
 import type { ZodType } from 'zod'
-import type { CacheControl, CacheListing, ImageContents, ImportedBlob, NameOptions } from './cache-control.ts'
+import type {
+  BlobInFile,
+  CacheControl,
+  CacheListing,
+  ImageContents,
+  ImportedBlob,
+  NameOptions,
+} from './cache-control.ts'
 import { findControlSocket, type SocketPath } from './control-socket.ts'
 import { wire } from './control-wire.ts'
 
@@ -84,6 +91,16 @@ export class RemoteControl implements CacheControl {
 
   has(digest: Digest, options?: AbortOptions): Promise<boolean> {
     return this.#ask('GET', '/held', wire.held, { query: { digest }, ...options })
+  }
+
+  async share({ descriptor, file, mayLink }: BlobInFile, options?: AbortOptions): Promise<boolean> {
+    const query = { file, link: String(mayLink), ...queryOf(descriptor) }
+    try {
+      return await this.#ask('PUT', '/blobs/shared', wire.shared, { query, ...options })
+    } catch (error) {
+      if (error instanceof ShoalError && error.code === 'NOT_FOUND') return false // an older agent
+      throw error
+    }
   }
 
   async store({ descriptor, read }: ImportedBlob, options?: AbortOptions): Promise<void> {

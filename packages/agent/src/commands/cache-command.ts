@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { CachedImage, Freed } from '@shoal/cache'
 import type { AbortOptions } from '@shoal/content'
 import type { Command } from 'commander'
+import type { ImportInit } from '../archive/import-images.ts'
 import type { CacheControl } from '../cache-control/cache-control.ts'
 import type { Given } from '../config/layer.ts'
 import { loadConfig } from '../config/load-config.ts'
@@ -19,6 +20,7 @@ interface CacheFlags {
 interface ImportFlags {
   readonly name?: string
   readonly public?: boolean
+  readonly link?: boolean
 }
 
 interface Task extends AbortOptions {
@@ -96,8 +98,12 @@ export function addCacheCommand(program: Command): void {
       '--public',
       'let everybody have it who reaches a node of the cluster, also while its registry is away, and tell other nodes its name',
     )
-    .action((from: string, { name, public: isPublic = false }: ImportFlags) =>
-      withControl((task) => importFrom(task, from, { name, isPublic }), { mayCreate: true }),
+    .option(
+      '--link',
+      "where the file system can't clone a directory's files, let the cache have the files themselves, rather than a copy: don't change them afterwards",
+    )
+    .action((from: string, { name, public: isPublic = false, link: mayLink = false }: ImportFlags) =>
+      withControl((task) => importFrom(task, from, { name, isPublic, mayLink }), { mayCreate: true }),
     )
 }
 
@@ -173,7 +179,7 @@ async function exportTo({ control, signal }: Task, image: string, to: string): P
 async function importFrom(
   { control, signal }: Task,
   from: string,
-  how: { readonly name: string | undefined; readonly isPublic: boolean },
+  how: Omit<ImportInit, 'files'>,
 ): Promise<void> {
   const [{ importImages }, { openFiles }] = await Promise.all([
     import('../archive/import-images.ts'),
@@ -181,9 +187,10 @@ async function importFrom(
   ])
   await using files = await openFiles(from, { stdin: process.stdin, signal })
   const imported = await importImages(control, { files, ...how }, { signal })
-  for (const { names, digest, added } of imported) {
+  for (const { names, digest, added, shared } of imported) {
     const what = names.length === 0 ? 'an image without a name (give it one with --name)' : names.join(', ')
-    print(`imported ${what} (${digest}, ${formatBytes(added)} new)`)
+    const saved = shared === 0 ? '' : `, ${formatBytes(shared)} of it without a copy`
+    print(`imported ${what} (${digest}, ${formatBytes(added)} new${saved})`)
   }
   if (!how.isPublic && imported.some(({ names }) => names.length > 0)) {
     print('only those have it whom its registry lets in; with --public everybody does who reaches a node')

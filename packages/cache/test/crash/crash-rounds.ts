@@ -155,6 +155,7 @@ export class CrashRounds {
     const [blobs, partials] = [await keys(index.blobs), await keys(index.partials)]
     this.#compare('complete', await this.#files('blobs'), blobs)
     this.#compare('partial', await this.#files('partial'), partials)
+    this.#compare('uploads', new Set(await readdir(join(this.#dataDir, 'uploads'))), new Set())
     this.#compare('hashes', await keys(index.hashes), blobs)
     this.#compare('sums', await keys(index.sums), blobs)
     for (const key of await keys(index.uses)) if (!blobs.has(key)) this.#found('leaks', `use of ${key}`)

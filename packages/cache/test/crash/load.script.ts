@@ -1,5 +1,5 @@
 /**
- * Puts a cache under load until it is killed: fills, reads, deletes and lets blobs give way, all at the same time. Prints
+ * Puts a cache under load until it is killed: fills, takes in files, reads, deletes and lets blobs give way, all at the same time. Prints
  * what the cache confirmed, each line before anything else can happen:
  *
  * - `ready`, `marked <blob> <chunk>`, `complete <blob>`, `read <blob>` after the fact
@@ -9,7 +9,8 @@
  * node load.script.ts <data directory> <seed>
  */
 import { writeSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { StoreError } from '@shoal/content'
 import { nodeFiles } from '../../dist/file-layer.js'
 import { openCacheOn } from '../../dist/open-cache.js'
@@ -21,6 +22,7 @@ const fillers = 4
 const readers = 3
 /** Blobs whose completion may be on its way: a removal at that moment would be printed before it. */
 const filling = new Set<number>()
+const takingIn = new Set<number>()
 
 const cache = await openCacheOn(
   {
@@ -36,6 +38,7 @@ say('ready')
 await Promise.all([
   ...Array.from({ length: fillers }, () => forever(fill)),
   ...Array.from({ length: readers }, () => forever(read)),
+  forever(takeIn),
   forever(remove),
 ])
 
@@ -80,6 +83,22 @@ async function fill(): Promise<void> {
   }
 }
 
+/** A clone where the temporary directory has them, or else a link. */
+async function takeIn(): Promise<void> {
+  const which = random(blobCount)
+  const { descriptor, bytes } = loadBlob(which)
+  if (await cache.blobs.has(descriptor.digest)) return
+  const from = join(dirname(dataDir), 'lent')
+  await rm(from, { force: true }) // the cache may have the same file
+  await writeFile(from, bytes)
+  takingIn.add(which)
+  try {
+    if (await cache.importFile({ descriptor, from, mayLink: true })) say(`complete ${which}`)
+  } finally {
+    takingIn.delete(which)
+  }
+}
+
 async function read(): Promise<void> {
   const which = random(blobCount)
   const { descriptor, bytes } = loadBlob(which)
@@ -98,7 +117,7 @@ async function read(): Promise<void> {
 async function remove(): Promise<void> {
   await pause(40)
   const which = random(blobCount)
-  if (filling.has(which)) return
+  if (filling.has(which) || takingIn.has(which)) return
   await cache.blobs.delete(loadBlob(which).descriptor.digest)
 }
 

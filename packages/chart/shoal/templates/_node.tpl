@@ -47,6 +47,18 @@
 {{- end }}
 {{- end }}
 
+{{/*
+  The blobs of containerd's content store, of which settings.cache.containerdContent names the directory or one above it.
+  Only they: the directories above are root's alone, these and their files may be read by every user who gets to them.
+*/}}
+{{- define "shoal.containerdBlobs" -}}
+{{- $store := "io.containerd.content.v1.content" }}
+{{- with .Values.settings.cache.containerdContent }}
+{{- $root := trimSuffix "/" . }}
+{{- if hasSuffix (printf "/%s" $store) $root }}{{ $root }}/blobs{{ else }}{{ $root }}/{{ $store }}/blobs{{ end }}
+{{- end }}
+{{- end }}
+
 {{/* Root, since the runtimes' files are root's; without a single capability. */}}
 {{- define "shoal.rootWithoutCapabilities" -}}
 runAsUser: 0
