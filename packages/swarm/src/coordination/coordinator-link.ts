@@ -270,7 +270,7 @@ export class CoordinatorLink {
     this.#flushAt = at
     clearTimeout(this.#flushTimer)
     // A timer takes a millisecond at least; what is said in one go still travels in one message.
-    if (inMs === 0) queueMicrotask(() => void this.#sendUnsent())
+    if (inMs === 0) setImmediate(() => void this.#sendUnsent())
     else this.#flushTimer = setTimeout(() => void this.#sendUnsent(), inMs).unref()
   }
 
