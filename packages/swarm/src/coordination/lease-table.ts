@@ -4,6 +4,7 @@ import { Introductions } from './introductions.ts'
 import type { LeaseCommand, LeaseEvent } from './lease-events.ts'
 import { LeasePace } from './lease-pace.ts'
 import { MemberPool } from './member-pool.ts'
+import { slowestTail } from './slow-fetchers.ts'
 import type { SwarmMember } from './swarm-member.ts'
 
 /**
@@ -33,14 +34,6 @@ const membersAhead = 6
 const maxWantedChunks = 64
 /** With so many chunks left of its run, a fetcher no longer counts: the next one's request travels meanwhile. */
 const nearlyDoneChunks = 1
-/**
- * When nothing is left to give, half of what a fetcher has before it goes to one that has nothing to do, if the fetcher
- * would be busy with it for so long, and so many times as long as usual. What is in upstream's pipe already is sent twice
- * then; so where all are slow, nobody's chunks are taken.
- */
-const splitAfterMs = 2_000
-const splitSlowness = 4
-const minSplitChunks = 2
 /** A lease on which no byte moves for so long is given to someone else. */
 const patienceMs = 6_000
 /** Weight of the newest chunk in the moving average of what one takes: of one member, and of all together. */
@@ -60,6 +53,8 @@ export class LeaseTable {
   readonly #members = new Map<string, SwarmMember>()
   /** Willing members without a lease. */
   readonly #waiting = new MemberPool()
+  /** What clients wait for, said before anything could be leased. */
+  readonly #early = new Map<SwarmMember, readonly number[]>()
   /** Members with leases. */
   readonly #fetchers = new Set<SwarmMember>()
   readonly #free: FreeChunks
@@ -175,7 +170,7 @@ export class LeaseTable {
    */
   #grant(now: number): LeaseCommand[] {
     if (!this.#settled || now < this.#pausedUntil) return []
-    const commands: LeaseCommand[] = []
+    const commands = this.#takeEarly(now)
     while (this.#waiting.size > 0 && this.#busyFetchers() < this.#limit()) {
       const [member] = this.#waiting.least(1, ({ held }) => held.size, this.#random)
       if (member === undefined) break
@@ -209,12 +204,26 @@ export class LeaseTable {
 
   /** Where a client waits, its node comes first: whoever has its turn would fetch what is next in order. */
   #want(member: SwarmMember, indexes: readonly number[], now: number): LeaseCommand[] {
-    if (!this.#settled || this.#wholeOnly || now < this.#pausedUntil) return []
+    if (this.#wholeOnly) return []
+    if (!this.#settled || now < this.#pausedUntil) {
+      this.#early.set(member, indexes.slice(0, maxWantedChunks))
+      return []
+    }
     const commands: LeaseCommand[] = []
     for (const index of indexes) {
       if (member.leased.size >= maxWantedChunks) break
       const run = this.#free.runAt(index, this.#runLength())
       if (run !== undefined) commands.push(this.#leaseRun(member, run, now))
+    }
+    return commands
+  }
+
+  /** They come before what is next in order. */
+  #takeEarly(now: number): LeaseCommand[] {
+    const commands: LeaseCommand[] = []
+    for (const [member, indexes] of this.#early) {
+      this.#early.delete(member)
+      commands.push(...this.#want(member, indexes, now))
     }
     return commands
   }
@@ -234,22 +243,9 @@ export class LeaseTable {
   /** With nothing left to give: the second half of what the slowest fetcher has not come to yet. */
   #split(member: SwarmMember, now: number): LeaseCommand[] {
     if (this.#wholeOnly) return []
-    let slowest: SwarmMember | undefined
-    let longestMs = splitAfterMs
-    for (const fetcher of this.#fetchers) {
-      const { leased, chunkMs, lastLanded } = fetcher
-      const paceMs = Math.max(chunkMs, now - lastLanded)
-      const remainingMs = leased.size * paceMs
-      if (leased.size < minSplitChunks || paceMs < splitSlowness * this.#usualChunkMs) continue
-      if (remainingMs < longestMs) continue
-      slowest = fetcher
-      longestMs = remainingMs
-    }
-    if (slowest === undefined) return []
-    const indexes = [...slowest.leased].sort((a, b) => a - b)
-    const taken = ChunkSet.of(this.#count, indexes.slice(indexes.length >> 1)).runs()
-    const [run] = taken.slice(-1)
-    if (run === undefined) return []
+    const tail = slowestTail(this.#fetchers, { usualChunkMs: this.#usualChunkMs, now })
+    if (tail === undefined) return []
+    const { fetcher: slowest, run } = tail
     this.#release(slowest, indexesOf(run))
     return [{ type: 'revoke', member: slowest.name, runs: [run] }, this.#leaseRun(member, run, now)]
   }
@@ -319,6 +315,7 @@ export class LeaseTable {
     member.isWilling = false
     this.#release(member, [...member.leased])
     this.#waiting.delete(member)
+    this.#early.delete(member)
     this.#members.delete(member.name)
     for (const index of member.held) this.#free.countHolder(index, -1)
     return this.#introductions.leave(member)

@@ -1,8 +1,5 @@
-import { randomInt } from 'node:crypto'
 import {
-  type AbortOptions,
   type BlobStore,
-  type ByteRange,
   type ChunkSource,
   type ContentAddress,
   ContentUnavailableError,
@@ -17,7 +14,6 @@ import {
 } from '@shoal/content'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { CoordinatorLink } from '../coordination/coordinator-link.ts'
-import type { PeerHolding } from '../exchange/chunk-session.ts'
 import type { ServedBlob } from '../exchange/served-blob.ts'
 import { AttentiveClock } from '../host/attentive-clock.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
@@ -25,11 +21,12 @@ import { type WantedBlob, wantedBlob } from '../wanted-blob.ts'
 import { announceDelayMs } from './announce-delay.ts'
 import { ArrivingBlob } from './arriving-blob.ts'
 import { ChunkIntake } from './chunk-intake.ts'
-import { type ContentProofs, windowOf } from './content-proofs.ts'
+import type { ContentProofs } from './content-proofs.ts'
 import type { DownloadCommand, DownloadEvent } from './download-events.ts'
 import { IncomingChunks } from './incoming-chunks.ts'
+import { takeOver } from './left-partial.ts'
 import { isPassedThrough } from './pass-through.ts'
-import { readFromPeer } from './peer-bytes.ts'
+import { PeerAdmission } from './peer-admission.ts'
 import { PeerSessions } from './peer-sessions.ts'
 import { DownloadPlanner } from './planner.ts'
 import { UpstreamFetches } from './upstream-fetches.ts'
@@ -92,8 +89,6 @@ export class Download {
   #linger: NodeJS.Timeout | undefined
   #announcing: NodeJS.Timeout | undefined
   #reads = 0
-  /** Its registry has the blob: then it does not matter from whom it comes. */
-  #isProven: boolean
 
   /** @throws StoreError when the blob can't be written here */
   static async start(components: DownloadComponents, init: DownloadInit): Promise<Download> {
@@ -115,7 +110,6 @@ export class Download {
     partial: PartialBlob,
   ) {
     this.#address = init.address
-    this.#isProven = init.isProven
     this.descriptor = init.descriptor
     this.#components = components
     this.#partial = partial
@@ -135,10 +129,12 @@ export class Download {
       onStored: (index, hash) => this.#onStored(index, hash),
       onLiar: (peer, index) => this.#ban(peer, index),
     })
+    const { size } = init.descriptor
+    const admission = new PeerAdmission({ ...components, ...init, size })
     this.#sessions = new PeerSessions(components.host, {
       descriptor: init.descriptor,
       registry: this.registry,
-      admits: (peer, holding) => this.#admits(peer, holding),
+      admits: (peer, holding) => admission.admits(peer, holding),
       dispatch,
       onChunk: (peer, chunk) => this.#orEnd(this.#intake.fromPeer(peer, chunk)),
       onTrouble,
@@ -157,7 +153,7 @@ export class Download {
     })
     this.#link = new CoordinatorLink(components, {
       wanted: this.#wanted,
-      size: init.descriptor.size,
+      size,
       held: () => this.source.held.clone(),
       leased: () => this.#planner.outstanding(),
       events: {
@@ -288,19 +284,6 @@ export class Download {
     return wantedBlob(this.#address)
   }
 
-  /** What a peer has by way of another registry is of use once ours has proved that it has the same. */
-  async #admits(peer: string, holding: PeerHolding): Promise<boolean> {
-    if (holding.isOfRegistry || this.#isProven) return true
-    if (!holding.chunks.isComplete) return false
-    const { host, proofs } = this.#components
-    const { size } = this.descriptor
-    const about = { host, peer, wanted: this.#wanted, size }
-    const read = (range: ByteRange, options: AbortOptions) => readFromPeer(about, range, options)
-    const held = { size, isVerified: false, read }
-    this.#isProven ||= await proofs.prove(this.#address, held)
-    return this.#isProven
-  }
-
   async #search(): Promise<void> {
     const { host } = this.#components
     this.#dispatch({ type: 'found', peers: host.connectedPeers().slice(0, connectedPeersAsked) })
@@ -386,42 +369,4 @@ export class Download {
     }
     this.#run(this.#blob.end())
   }
-}
-
-interface TakeOver extends Pick<DownloadComponents, 'metadata' | 'proofs'> {
-  readonly address: ContentAddress
-  readonly isProven: boolean
-}
-
-/** What an earlier download left came by way of its own registry: under another it is of no use, unless that has the blob. */
-async function takeOver(
-  partial: PartialBlob,
-  { address, isProven, metadata, proofs }: TakeOver,
-): Promise<void> {
-  const { digest, registry } = wantedBlob(address)
-  const before = partial.held.size === 0 ? undefined : await metadata.partialOf(digest)
-  if (before === registry) return
-  if (partial.held.size > 0 && !isProven) {
-    // A build of before did not write it down.
-    const isOurs = before === undefined && (await matchesHeld(partial, address, proofs))
-    if (!isOurs) await partial.drop([...partial.held])
-  }
-  await metadata.recordPartial(digest, registry)
-}
-
-async function matchesHeld(
-  partial: PartialBlob,
-  address: ContentAddress,
-  proofs: ContentProofs,
-): Promise<boolean> {
-  const indexes = [...partial.held]
-  const { start, end } = partial.layout.rangeOf(indexes[randomInt(indexes.length)] ?? 0)
-  const within = windowOf(end - start)
-  const range = { start: start + within.start, end: start + within.end }
-  const held = {
-    size: partial.layout.size,
-    isVerified: false,
-    read: (wanted: ByteRange, options: AbortOptions) => partial.readAt(wanted, options),
-  }
-  return (await proofs.matches(address, held, range)) === true
 }

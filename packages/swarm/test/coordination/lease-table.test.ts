@@ -34,6 +34,15 @@ test('nothing is leased before members have heard the providers that the search 
   t.true(leasesOf(table.step({ type: 'tick' }, 302), 'a').length > 0)
 })
 
+test('what a client waits for before anything may be leased is leased first, once it may', (t) => {
+  const table = tableOf(100)
+  table.step({ type: 'join', member: 'a', held: none(100) }, 0)
+  table.step({ type: 'join', member: 'b', held: none(100) }, 0)
+  table.step({ type: 'ask', member: 'a', willing: true }, 0)
+  t.deepEqual(table.step({ type: 'want', member: 'a', indexes: [90] }, 0), [])
+  t.is(leasesOf(table.step({ type: 'settled' }, 1), 'a')[0], 90)
+})
+
 test('two members never hold a lease for the same chunk', (t) => {
   const table = tableOf(40)
   table.step({ type: 'settled' }, 0)
