@@ -11,13 +11,7 @@ import { SpeedMeter } from './speed-meter.ts'
  * take longer to spread, and what a client waits for would wait behind it.
  */
 const pendingSeconds = 0.25
-const minPendingChunks = 8
-/**
- * A slot that a peer has for us is used while no more than so many times as much is pending: it stands empty until our
- * answer is there, and what was asked for elsewhere may be refused. Were it declined, then with as many slots free as
- * wanted, and messages that travel for as long as a chunk, all would decline each other's and be refused in turn, for good.
- */
-const pendingWhenGranted = 2
+const minPendingChunks = 6
 /** One chunk on its way and one asked for, so that a peer's pipe never runs dry while a request travels. */
 const minPipelineChunks = 2
 const maxPipelineChunks = 16
@@ -75,8 +69,8 @@ export class RequestPlan {
     const commands: DownloadCommand[] = []
     const places = state.places()
     for (const neighbour of granted) {
-      const isOfUse = this.#ledger.pending < pendingWhenGranted * this.#pendingAimedAt()
-      const index = isOfUse ? (this.#pick(neighbour, places) ?? this.#lastChunk(neighbour)) : undefined
+      const hasRoom = this.#room() > 0
+      const index = hasRoom ? (this.#pick(neighbour, places) ?? this.#lastChunk(neighbour)) : undefined
       if (index === undefined) {
         commands.push({ type: 'decline', peer: neighbour.peer })
         continue
