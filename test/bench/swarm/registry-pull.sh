@@ -19,6 +19,8 @@ if [ -n "${FIRST_BYTE:-}" ]; then
   shift 2
 fi
 
+# Without --parallel-immediate curl waits with the others until the first has been answered, to see if they can share its
+# connection; runtimes open one for each.
 outputs=()
 for digest in "$@"; do outputs+=(--output /dev/null "$registry/blobs/$digest"); done
-[ ${#outputs[@]} -eq 0 ] || "${get[@]}" --parallel --parallel-max 4 "${outputs[@]}"
+[ ${#outputs[@]} -eq 0 ] || "${get[@]}" --parallel --parallel-immediate --parallel-max 4 "${outputs[@]}"
