@@ -24,6 +24,11 @@ const ways = "the first and the last chunks' way through the swarm"
 const cases: readonly Case[] = [
   { name: '16 nodes', options: '--nodes 16', limit: ways },
   { name: '50 nodes', options: '--nodes 50', limit: ways },
+  {
+    name: '50 nodes, 20 ms from each other',
+    options: '--nodes 50 --latency 20ms --upstream-latency 20ms',
+    limit: 'slots that stand empty until an answer is there',
+  },
   { name: '250 nodes', options: '--nodes 250', limit: ways },
   { name: '1000 nodes', options: '--nodes 1000', limit: ways },
   {

@@ -41,6 +41,12 @@ test('a client that reads in order does not wait long for its next chunk, howeve
   t.true(outcome.longestWait < 5_000, `it waited ${outcome.longestWait} ms`)
 })
 
+test('nobody is left behind although a message travels for longer than a chunk', (t) => {
+  const { scenario, outcome } = simulate('--nodes', '50', '--latency', '20ms', '--upstream-latency', '20ms')
+  const { lastOverBound } = reportOf(scenario, outcome).json
+  t.true(lastOverBound <= 1.3, `${lastOverBound} x the bound`)
+})
+
 test('large swarms get fewer chunks, and the report says so', (t) => {
   const { scenario } = parseOptions(['--nodes', '2001', '--size', '1GiB'])
   const swarm = new SimulatedSwarm(scenario)

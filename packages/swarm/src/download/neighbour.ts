@@ -9,6 +9,8 @@ export class Neighbour {
   readonly isFar: boolean
   /** Chunks asked for and not here yet, by the time of asking. */
   readonly pending = new Map<number, number>()
+  /** Of these, the chunks that have a slot at the peer: asked for when it granted one, or coming in. The others may be refused. */
+  readonly accepted = new Set<number>()
   /** Chunks that must not come from this peer again. */
   #distrusted: Set<number> | undefined
   lastProgress: number
@@ -37,6 +39,12 @@ export class Neighbour {
 
   get bytesPerSecond(): number {
     return this.#speed.bytesPerSecond
+  }
+
+  /** What the peer sends now: chunks come in the order in which they were asked for. */
+  get incoming(): number | undefined {
+    for (const index of this.pending.keys()) return index
+    return undefined
   }
 
   /** Notes the time of asking; an idle peer's clock starts at its first request. */

@@ -34,6 +34,7 @@ export class Neighbourhood {
   /** Peers that were left; they are not asked again. */
   readonly #left = new Set<string>()
   #responseMs = 0
+  #accepted = 0
 
   constructor(ledger: ChunkLedger) {
     this.#ledger = ledger
@@ -41,6 +42,11 @@ export class Neighbourhood {
 
   get size(): number {
     return this.#neighbours.size
+  }
+
+  /** How many chunks have a slot at a lively peer. */
+  get accepted(): number {
+    return this.#accepted
   }
 
   get isConnecting(): boolean {
@@ -112,6 +118,14 @@ export class Neighbourhood {
     if (neighbour === undefined) return
     neighbour.progress(bytes, now)
     if (neighbour.snubbed) this.#setSnubbed(neighbour, false)
+    const { incoming } = neighbour
+    if (incoming !== undefined) this.#accept(neighbour, incoming)
+  }
+
+  /** The peer has a slot for the chunk. */
+  askGranted(neighbour: Neighbour, index: number, now: number): void {
+    this.ask(neighbour, index, now)
+    this.#accept(neighbour, index)
   }
 
   ask(neighbour: Neighbour, index: number, now: number): void {
@@ -236,7 +250,14 @@ export class Neighbourhood {
   #setSnubbed(neighbour: Neighbour, snubbed: boolean): void {
     neighbour.snubbed = snubbed
     const change = snubbed ? -1 : 1
+    this.#accepted += change * neighbour.accepted.size
     for (const index of neighbour.pending.keys()) this.#ledger.countOwed(index, change)
+  }
+
+  #accept(neighbour: Neighbour, index: number): void {
+    if (neighbour.accepted.has(index)) return
+    neighbour.accepted.add(index)
+    if (!neighbour.snubbed) this.#accepted++
   }
 
   /** The peer owes the chunk no longer. Returns when it was asked for it. */
@@ -245,7 +266,10 @@ export class Neighbourhood {
     if (askedAt === undefined) return undefined
     neighbour.pending.delete(index)
     this.#forget(neighbour, index)
-    if (!neighbour.snubbed) this.#ledger.countOwed(index, -1)
+    const wasAccepted = neighbour.accepted.delete(index)
+    if (neighbour.snubbed) return askedAt
+    if (wasAccepted) this.#accepted--
+    this.#ledger.countOwed(index, -1)
     return askedAt
   }
 

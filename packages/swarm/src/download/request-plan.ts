@@ -68,15 +68,7 @@ export class RequestPlan {
     if (this.#room() <= 0 && granted.length === 0 && missing > endgameChunks) return noCommands
     const commands: DownloadCommand[] = []
     const places = state.places()
-    for (const neighbour of granted) {
-      const hasRoom = this.#room() > 0
-      const index = hasRoom ? (this.#pick(neighbour, places) ?? this.#lastChunk(neighbour)) : undefined
-      if (index === undefined) {
-        commands.push({ type: 'decline', peer: neighbour.peer })
-        continue
-      }
-      commands.push(this.#ask(neighbour, index, now))
-    }
+    for (const neighbour of granted) commands.push(this.#useGrant(neighbour, places, now))
     while (this.#room() > 0) {
       const neighbour = this.#nextInTurn()
       if (neighbour === undefined) break
@@ -89,6 +81,19 @@ export class RequestPlan {
     }
     if (missing <= endgameChunks) commands.push(...this.#askAgain(now))
     return commands
+  }
+
+  /**
+   * A slot is used unless as much as is aimed at has one. What was asked for without one does not count: much of it will
+   * be refused where peers are busy, and whoever declined slots for its sake, with messages that travel for as long as a
+   * chunk, would be left with neither, and the less it got, the less it would aim at.
+   */
+  #useGrant(neighbour: Neighbour, places: readonly number[], now: number): DownloadCommand {
+    const isOfUse = this.#neighbours.accepted < this.#pendingAimedAt()
+    const index = isOfUse ? (this.#pick(neighbour, places) ?? this.#lastChunk(neighbour)) : undefined
+    if (index === undefined) return { type: 'decline', peer: neighbour.peer }
+    this.#neighbours.askGranted(neighbour, index, now)
+    return { type: 'request', peer: neighbour.peer, index }
   }
 
   #ask(neighbour: Neighbour, index: number, now: number): DownloadCommand {

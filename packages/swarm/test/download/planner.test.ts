@@ -107,6 +107,18 @@ test('a slot that is of no use is declined', (t) => {
   t.deepEqual(planner.step({ type: 'granted', peer: 'a' }, 0), [{ type: 'decline', peer: 'a' }])
 })
 
+test('a slot is used although as much as is aimed at was asked for elsewhere, which may be refused yet', (t) => {
+  const { planner, asked } = plannerThatAsksElsewhere()
+  t.is(asked.length, 6, 'no more is asked for of its own accord')
+  t.is(commandsOf(planner.step({ type: 'granted', peer: 'a' }, 0), 'request').length, 1)
+})
+
+test('a slot is declined when as much as is aimed at is coming in', (t) => {
+  const { planner, asked } = plannerThatAsksElsewhere()
+  for (const { peer } of asked) planner.step({ type: 'progress', peer, bytes: 1_000 }, 0)
+  t.deepEqual(planner.step({ type: 'granted', peer: 'a' }, 0), [{ type: 'decline', peer: 'a' }])
+})
+
 test('places are kept for complete peers', (t) => {
   const planner = plannerFor(8)
   const strangers = Array.from({ length: 60 }, (_, n) => `part${n}`)
@@ -267,3 +279,14 @@ test('whatever peers and upstream do, a download that can complete does, and ask
   )
   t.pass()
 })
+
+/** Peer a is busy; one chunk was asked for of each of six others, and more is not aimed at. */
+function plannerThatAsksElsewhere() {
+  const planner = plannerFor(64)
+  planner.step({ type: 'connected', peer: 'a', held: ChunkSet.of(64, [60, 61]) }, 0)
+  planner.step({ type: 'busy', peer: 'a', indexes: [60, 61] }, 0)
+  const asked = ['b', 'c', 'd', 'e', 'f', 'g', 'h'].flatMap((peer, index) =>
+    commandsOf(planner.step({ type: 'connected', peer, held: ChunkSet.of(64, [index]) }, 0), 'request'),
+  )
+  return { planner, asked }
+}
