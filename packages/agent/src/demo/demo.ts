@@ -11,7 +11,7 @@ import { pullInstructions } from './pull-instructions.ts'
 import { type DemoReport, formatReport } from './report.ts'
 import { SwarmOfAgents } from './swarm-of-agents.ts'
 import { SwarmPull } from './swarm-pull.ts'
-import { UpstreamRegistry } from './upstream-registry.ts'
+import { UpstreamThread } from './upstream-thread.ts'
 
 export interface DemoInit {
   readonly nodes: number
@@ -66,9 +66,9 @@ class Demo {
 
   async run(): Promise<DemoReport> {
     const workDir = await this.#workDirectory()
-    const layout = await this.#image(workDir)
+    const { layout, directory } = await this.#image(workDir)
     await assertSpace(workDir, this.#init.nodes * imageBytes(layout) * spacePerNode)
-    const upstream = await UpstreamRegistry.start({ layout, ...image })
+    const upstream = await UpstreamThread.start({ directory, name: image.name, tag: image.tag })
     this.#closers.push(() => upstream.stop())
     const swarm = await this.#swarm(workDir, upstream)
 
@@ -92,7 +92,7 @@ class Demo {
     }
   }
 
-  async #image(workDir: string): Promise<OciLayout> {
+  async #image(workDir: string): Promise<{ layout: OciLayout; directory: string }> {
     let directory = this.#init.imageDir
     const started = performance.now()
     if (directory === undefined) {
@@ -104,10 +104,10 @@ class Demo {
     const layers = layout.pulled.filter(({ mediaType }) => /layer|rootfs/.test(mediaType))
     const took = this.#init.imageDir === undefined ? `, made in ${secondsSince(started)}` : ''
     this.#say(`  ${layers.length} layers, ${formatBytes(imageBytes(layout))}${took}`)
-    return layout
+    return { layout, directory }
   }
 
-  async #swarm(workDir: string, upstream: UpstreamRegistry): Promise<SwarmOfAgents> {
+  async #swarm(workDir: string, upstream: UpstreamThread): Promise<SwarmOfAgents> {
     const { nodes } = this.#init
     const started = performance.now()
     this.#say(`Starting ${nodes} ${nodes === 1 ? 'agent' : 'agents'} …`)
@@ -124,7 +124,7 @@ class Demo {
   async #pullEverywhere(
     swarm: SwarmOfAgents,
     layout: OciLayout,
-    upstream: UpstreamRegistry,
+    upstream: UpstreamThread,
   ): Promise<DemoReport> {
     const { kill = 0, output } = this.#init
     const before = kill === 0 ? '' : `, of which ${kill} will be killed midway`

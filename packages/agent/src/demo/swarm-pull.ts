@@ -5,11 +5,11 @@ import { KillPlan } from './kill-plan.ts'
 import { NodePull } from './node-pull.ts'
 import { Progress } from './progress.ts'
 import type { DemoReport } from './report.ts'
-import type { UpstreamRegistry } from './upstream-registry.ts'
+import type { UpstreamThread } from './upstream-thread.ts'
 
 export interface SwarmPullInit {
   readonly nodes: readonly AgentProcess[]
-  readonly upstream: UpstreamRegistry
+  readonly upstream: UpstreamThread
   readonly image: Pick<PullInit, 'namespace' | 'name' | 'tag'>
   /** Of the image. */
   readonly imageBytes: number
@@ -71,7 +71,7 @@ export class SwarmPull {
       killed: this.#killed,
       imageBytes,
       upstreamBytes,
-      upstreamRequests: upstream.counts.requests,
+      upstreamRequests: upstream.requests,
       copies: upstreamBytes / imageBytes,
       seconds,
       verified: survivors.length > 0 && survivors.every(({ report }) => report.verified),

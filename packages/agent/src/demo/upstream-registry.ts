@@ -18,6 +18,10 @@ export interface UpstreamInit {
   /** The repository's name: `shoal/demo`. */
   readonly name: string
   readonly tag: string
+  /** Told of each request for content, HEAD included. */
+  readonly onRequest?: () => void
+  /** Told of bytes of bodies that left. */
+  readonly onSent?: (bytes: number) => void
 }
 
 /** Bytes read from disk at a time. */
@@ -83,6 +87,7 @@ export class UpstreamRegistry {
     const isManifest = match[2] === 'manifests'
     const content = isManifest ? this.#manifest(reference) : this.#blob(reference)
     this.#requests++
+    this.#init.onRequest?.()
     if (content === undefined) {
       return refuse(response, 404, isManifest ? 'MANIFEST_UNKNOWN' : 'BLOB_UNKNOWN', 'no such content')
     }
@@ -135,6 +140,7 @@ export class UpstreamRegistry {
     for await (const bytes of file as AsyncIterable<Buffer>) {
       await written(response, bytes)
       this.#bytes.set(digest, (this.#bytes.get(digest) ?? 0) + bytes.length)
+      this.#init.onSent?.(bytes.length)
     }
   }
 }
