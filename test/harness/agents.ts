@@ -145,6 +145,11 @@ export class SwarmNode implements AsyncDisposable {
     }
   }
 
+  /** SIGTERM; resolves when the agent has ended. */
+  async terminate(): Promise<void> {
+    await this.#daemon.stop()
+  }
+
   /** SIGKILL: no farewell to anyone. */
   async kill(): Promise<void> {
     await this.#daemon.kill()

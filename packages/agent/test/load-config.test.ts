@@ -36,7 +36,7 @@ test('without any source, the defaults hold', async (t) => {
   t.deepEqual(settings, {
     dataDir: '/state/shoal',
     cache: { quota: '50%', minFree: '1GiB' },
-    registry: { listen: '127.0.0.1:5005', exposed: false, push: 'refused' },
+    registry: { listen: '127.0.0.1:5005', exposed: false, push: 'refused', drain: '4s' },
     swarm: { listen: ['/ip4/0.0.0.0/tcp/5006'], announce: [], bootstrap: [] },
     admin: { listen: '127.0.0.1:5007' },
     cluster: {},
