@@ -53,6 +53,8 @@ export interface NodeInit {
   readonly flags?: readonly string[]
   /** What Node.js runs for `shoal`. @default this build */
   readonly cli?: string
+  /** What runs it: a program and its arguments before the entry file. @default this process's Node.js */
+  readonly runtime?: readonly [file: string, ...args: string[]]
   /** A node that is gone, whose addresses it takes over. @default free ports */
   readonly inPlaceOf?: Pick<SwarmNode, 'shim' | 'admin' | 'addresses'>
 }
@@ -88,14 +90,15 @@ export class SwarmNode implements AsyncDisposable {
 
   static async start(init: NodeInit): Promise<SwarmNode> {
     const { name, directory, secretFile, bootstrap, upstreams, flags = [], cli = ownCli, inPlaceOf } = init
+    const [file, ...runtimeArgs] = init.runtime ?? [process.execPath]
     const { shim, admin, addresses } = inPlaceOf ?? anyFreePorts
     const swarm = addresses.map((address) => address.replace(/\/p2p\/.*/, ''))
     const lines: string[] = []
     const daemon = await Daemon.start({
       name: `agent ${name}`,
-      file: process.execPath,
+      file,
       args: [
-        ...[cli, 'agent', '--data-dir', directory, '--cluster-secret-file', secretFile],
+        ...[...runtimeArgs, cli, 'agent', '--data-dir', directory, '--cluster-secret-file', secretFile],
         ...['--registry-listen', shim, '--admin-listen', admin],
         ...swarm.flatMap((address) => ['--swarm-listen', address]),
         ...bootstrap.flatMap((peer) => ['--bootstrap', peer]),
