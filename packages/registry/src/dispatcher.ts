@@ -83,7 +83,10 @@ export async function dispatch(exchange: Exchange, init: DispatcherInit): Promis
 }
 
 async function serve(exchange: Exchange, parsed: Route, init: DispatcherInit): Promise<Delivery> {
-  if (init.isLeaving() && beginsPull(parsed)) throw new StoppingError()
+  if (init.isLeaving() && beginsPull(parsed)) {
+    exchange.isTurnedAway = true
+    throw new StoppingError()
+  }
   if (parsed.kind === 'ping') {
     return sendBuffer(exchange, 200, { 'Content-Type': 'application/json' }, emptyObject)
   }

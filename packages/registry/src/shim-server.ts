@@ -159,7 +159,7 @@ export class ShimServer {
 
   #done(exchange: Exchange): void {
     this.#exchanges.delete(exchange)
-    this.#lastDoneAt = performance.now()
+    if (!exchange.isTurnedAway) this.#lastDoneAt = performance.now()
     if (this.#draining) this.#server.closeIdleConnections()
   }
 

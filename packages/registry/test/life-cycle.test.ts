@@ -145,6 +145,22 @@ for (const [what, path] of [
   })
 }
 
+test('who is sent elsewhere while it stops does not keep it from stopping', async (t) => {
+  const { shim, stopped, finish } = await stopMidway(t, { drainQuietMs: 300 })
+  finish()
+  let isStopped = false
+  void stopped.then(() => {
+    isStopped = true
+  })
+  let asked = 0
+  while (!isStopped && asked < 100) {
+    await shim.get('/v2/').catch(() => undefined) // by then it has stopped
+    await setTimeout(20)
+    asked++
+  }
+  t.true(asked < 100, `asked ${asked} times`)
+})
+
 test('stops at once when nobody has asked for a while', async (t) => {
   const shim = await startShim(t, {}, { drainTimeoutMs: 60_000, drainQuietMs: 50 })
   await shim.get('/v2/')
