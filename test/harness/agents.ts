@@ -100,6 +100,8 @@ export class SwarmNode implements AsyncDisposable {
       args: [
         ...[...runtimeArgs, cli, 'agent', '--data-dir', directory, '--cluster-secret-file', secretFile],
         ...['--registry-listen', shim, '--admin-listen', admin],
+        // Clients are done when a test is; what is about their being midway says how long they have.
+        ...(cli === ownCli ? ['--registry-drain', '0s'] : []),
         ...swarm.flatMap((address) => ['--swarm-listen', address]),
         ...bootstrap.flatMap((peer) => ['--bootstrap', peer]),
         ...upstreams.flatMap((upstream) => ['--upstream', upstream]),
