@@ -206,6 +206,14 @@ test('the cluster secret comes from its file', async (t) => {
   t.is(clusterSecret, 's3cret')
 })
 
+test('the time in which pulls come to their end is given in seconds', async (t) => {
+  const { settings } = await loadConfig(sources({ '--registry-drain': '90s' }))
+  t.is(settings.registry.drain, '90s')
+  t.deepEqual(await problemsOf(t, loadConfig(sources({ '--registry-drain': '1m' }))), [
+    '--registry-drain: got "1m", expected whole seconds, such as 60s',
+  ])
+})
+
 test('a bad flag is named with its value and what was expected', async (t) => {
   t.deepEqual(await problemsOf(t, loadConfig(sources({ '--registry-listen': '5005' }))), [
     `--registry-listen: got "5005", expected ${hostPort}`,
