@@ -163,6 +163,16 @@ withHelm('an update never needs the agent that it replaces', async (t, helm) => 
   t.is(agentOf(await helm.template({})).imagePullPolicy, 'IfNotPresent')
 })
 
+withHelm('a pod is given longer to end than pulls are given to come to theirs', async (t, helm) => {
+  const graceOf = async (values: Values) =>
+    (await helm.template(values)).find(({ kind }) => kind === 'DaemonSet')?.spec.template.spec
+      .terminationGracePeriodSeconds
+  t.is(await graceOf({}), 70)
+  t.is(await graceOf({ settings: { registry: { drain: '300s' } } }), 310)
+  t.is(await graceOf({ settings: { registry: { drain: null } } }), 14)
+  t.is(await graceOf({ terminationGracePeriodSeconds: 600 }), 600)
+})
+
 interface PodContainer {
   readonly title: string
   // biome-ignore lint/suspicious/noExplicitAny: as rendered

@@ -39,7 +39,7 @@ async function pull({
  * containerd says that it has booted a moment before its CRI plugin takes calls; until then these fail in several ways. So
  * one is tried that changes nothing: a pull that is tried again would not be the first.
  */
-async function initialized(socket: string): Promise<void> {
+export async function initialized(socket: string): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
       await callGrpc(socket, '/runtime.v1.ImageService/ListImages', Buffer.alloc(0))
@@ -55,7 +55,7 @@ const maxTries = 100
 const tryAgainMs = 100
 
 /** `runtime.v1.ImageService/PullImage`; returns `image_ref` of the answer. */
-async function pullImage(socket: string, name: string): Promise<string> {
+export async function pullImage(socket: string, name: string): Promise<string> {
   // PullImageRequest { ImageSpec image = 1 }, ImageSpec { string image = 1 }
   const request = encodeField(1, encodeField(1, Buffer.from(name)))
   const response = await callGrpc(socket, '/runtime.v1.ImageService/PullImage', request)

@@ -5,13 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { newSecretFile, SwarmNode } from '../harness/agents.ts'
-import { debianRoot } from '../harness/debian-root.ts'
 import { installPackages } from '../harness/install.ts'
 import { addImage, MemoryRegistry } from '../harness/memory-registry.ts'
 import { run } from '../harness/run.ts'
-import { Sandbox } from '../harness/sandbox.ts'
 import { Workspace } from '../harness/workspace.ts'
-import { type Client, type ClientHost, type PullRequest, thisHost } from './client.ts'
+import type { Client, PullRequest } from './client.ts'
+import { type ClientRelease, clientHost } from './client-host.ts'
 import { cri } from './cri.ts'
 import { ctr } from './ctr.ts'
 import { docker } from './docker.ts'
@@ -23,20 +22,18 @@ import { skopeo } from './skopeo.ts'
 /** A client of a Debian. */
 interface Column {
   readonly client: Client
-  readonly release: Release
+  readonly release: ClientRelease
 }
 
-type Release = 'bookworm' | 'trixie' | 'sid'
-
 /** This machine's, and newer ones in root directories of their own: what differs between their versions is how they fail. */
-const clientsOf: Readonly<Record<Release, readonly Client[]>> = {
+const clientsOf: Readonly<Record<ClientRelease, readonly Client[]>> = {
   bookworm: [ctr, cri, docker, podman, skopeo],
   trixie: [ctr, cri, docker, podman, skopeo],
   sid: [ctr, cri, docker, podman, skopeo],
 }
 
 const allColumns: readonly Column[] = Object.entries(clientsOf).flatMap(([release, clients]) =>
-  clients.map((client) => ({ client, release: release as Release })),
+  clients.map((client) => ({ client, release: release as ClientRelease })),
 )
 /** Such as `trixie dockerd, sid dockerd`: only these columns are run, and written into the table as it is. */
 const wanted = process.env.SHOAL_FAULT_COLUMNS?.split(',').map((text) => text.trim())
@@ -170,7 +167,7 @@ async function pullWith(
     if (++attempt === 2) await delay(firstRetryMs)
     const directory = join(home, String(attempt))
     await mkdir(directory)
-    await using host = await hostOf(release)
+    await using host = await clientHost(release, workspace.path)
     const { result, why } = await pull(client, { shim: node.shim, directory, tag, expected, host })
     outcome = { result, why: why || outcome.why }
   }
@@ -181,18 +178,6 @@ async function pullWith(
     ...{ client: `${client.name}, ${release}`, ...outcome, attempts: attempt, seconds },
     longestRefusal: longest(given.filter(({ status }) => status >= 400).map((answer) => answer.seconds)),
     longestSilence: longest(given.map(({ longestWait }) => longestWait)),
-  }
-}
-
-/** A host in which nothing is left of pulls before. */
-async function hostOf(release: Release): Promise<ClientHost & AsyncDisposable> {
-  if (release === 'bookworm') return { ...thisHost, async [Symbol.asyncDispose]() {} }
-  const sandbox = await Sandbox.start(await debianRoot(release), workspace.path)
-  const { machine } = sandbox
-  return {
-    machine,
-    path: (path) => sandbox.path(path),
-    [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose](),
   }
 }
 
@@ -290,7 +275,7 @@ function cellsOf(text: string): Map<string, string> {
 }
 
 async function versionOf({ client, release }: Column): Promise<string> {
-  await using host = await hostOf(release)
+  await using host = await clientHost(release, workspace.path)
   const text = await host.machine.run(client.program, ['--version'])
   return `${/\d+\.\d+\.\d+/.exec(text)?.[0]} (${release})`
 }

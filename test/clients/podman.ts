@@ -14,6 +14,7 @@ export const podman: Client = {
 
 async function pull({
   shim,
+  server,
   repository,
   tag,
   directory,
@@ -22,7 +23,7 @@ async function pull({
   const env = {
     HOME: directory,
     CONTAINERS_CONF: await writeContainersConf(directory),
-    CONTAINERS_REGISTRIES_CONF: await writeRegistriesConf(directory, shim),
+    CONTAINERS_REGISTRIES_CONF: await writeRegistriesConf(directory, shim, server),
   }
   const places = ['root', 'runroot', 'tmpdir'].flatMap((flag) => [`--${flag}`, join(directory, flag)])
   const inPodman = (...args: string[]) =>

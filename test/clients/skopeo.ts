@@ -5,27 +5,32 @@ import { type Client, type PulledImage, type PullRequest, thisHost } from './cli
 import { writeRegistriesConf } from './registries-conf.ts'
 
 /** skopeo, copying into an OCI image layout. It knows only the manifest that it chose from the index. */
-export const skopeo: Client = {
-  name: 'skopeo',
-  program: 'skopeo',
-  pull,
-  digestOf: ({ manifest }) => manifest.digest,
+export const skopeo = skopeoWith('skopeo')
+
+/** As who uses it in scripts should: by itself it tries once. */
+export const skopeoThatRetries = skopeoWith('skopeo --retry-times 3', ['--retry-times', '3'])
+
+function skopeoWith(name: string, flags: readonly string[] = []): Client {
+  return {
+    name,
+    program: 'skopeo',
+    pull: (request) => pull(request, flags),
+    digestOf: ({ manifest }) => manifest.digest,
+  }
 }
 
-async function pull({
-  shim,
-  repository,
-  tag,
-  directory,
-  host = thisHost,
-}: PullRequest): Promise<PulledImage> {
-  const configuration = await writeRegistriesConf(directory, shim)
+async function pull(
+  { shim, server, repository, tag, directory, host = thisHost }: PullRequest,
+  flags: readonly string[],
+): Promise<PulledImage> {
+  const configuration = await writeRegistriesConf(directory, shim, server)
   const layout = join(directory, 'layout')
   const source = `docker://docker.io/${repository}:${tag}`
   await host.machine.run('skopeo', [
     '--registries-conf',
     configuration,
     'copy',
+    ...flags,
     '--preserve-digests',
     source,
     `oci:${layout}:${tag}`,

@@ -1,28 +1,21 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { glob, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { glob, mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { newSecretFile, SwarmNode } from '../harness/agents.ts'
 import { installPackages } from '../harness/install.ts'
-import {
-  addImage,
-  type MemoryImage,
-  MemoryRegistry,
-  type MemoryRepository,
-} from '../harness/memory-registry.ts'
+import { type MemoryImage, MemoryRegistry, type MemoryRepository } from '../harness/memory-registry.ts'
 import { PreviousBuild, previousCommit } from '../harness/previous-build.ts'
-import { run } from '../harness/run.ts'
 import { Workspace } from '../harness/workspace.ts'
 import type { Client } from './client.ts'
 import { cri } from './cri.ts'
 import { ctr } from './ctr.ts'
 import { clientPackages } from './lab.ts'
+import { addLayeredImage, imageBytes, verifyLayers } from './layered-image.ts'
 import { Valve } from './valve.ts'
 
 const repository = 'library/shoal-upgrade-test'
 const mebibyte = 1024 * 1024
-const layerSizes = [8, 8, 8, 4, 4].map((size) => size * mebibyte)
 /** Far beyond what a busy machine needs until a client has its first bytes. */
 const firstBytesTimeoutMs = 30_000
 
@@ -94,7 +87,7 @@ for (const { client, from, to, inTurns } of changes) {
     await using after = await SwarmNode.start({ ...place, ...runs(to), inPlaceOf: before })
     valve.open()
     await using pulled = await pulling
-    await verify(t, { root: pulled.root, image })
+    await verifyLayers(t, pulled.root, image)
     t.true([image.digest, image.config].includes(pulled.digest), `${pulled.digest} is the image`)
 
     const resumed = registry.asked.filter(
@@ -138,7 +131,7 @@ test.serial(
         tag,
         directory,
       })
-      await verify(t, { root: pulled.root, image })
+      await verifyLayers(t, pulled.root, image)
       t.true(registry.asked.every(({ userAgent }) => userAgent?.startsWith('containerd')))
     }
   },
@@ -180,18 +173,11 @@ function server(): string {
   return `http://${registry.host}`
 }
 
-/** An image that nobody has, with a file of random bytes in each layer, and a directory for the test. */
+/** An image that nobody has, and a directory for the test. */
 async function newImage(): Promise<{ home: string; image: MemoryImage; tag: string }> {
   const tag = `v${images++}`
   const home = await workspace.directory(tag)
-  const layers: Uint8Array[] = []
-  for (const [index, size] of layerSizes.entries()) {
-    const tree = await newDirectory(home, `tree-${index}`)
-    await writeFile(join(tree, `file-${index}`), randomBytes(size))
-    await run('tar', ['-C', tree, '-cf', `${tree}.tar`, '.'])
-    layers.push(await readFile(`${tree}.tar`))
-  }
-  return { home, image: addImage(stored, tag, layers), tag }
+  return { home, image: await addLayeredImage(home, stored, tag), tag }
 }
 
 async function newDirectory(home: string, name: string): Promise<string> {
@@ -212,7 +198,7 @@ interface Again {
 async function pullAgain(t: ExecutionContext, { client, node, tag, image, home }: Again) {
   const directory = await newDirectory(home, `again-${node.shim.replace(':', '-')}`)
   await using pulled = await client.pull({ shim: node.shim, repository, tag, directory })
-  await verify(t, { root: pulled.root, image })
+  await verifyLayers(t, pulled.root, image)
   return await node.transfers()
 }
 
@@ -233,25 +219,4 @@ async function bytesOfClient(directory: string): Promise<number> {
     if (bytes > 0) return bytes
     await delay(20, undefined, { signal })
   }
-}
-
-async function verify(
-  t: ExecutionContext,
-  { root, image }: { root: string; image: MemoryImage },
-): Promise<void> {
-  for (const [index, { bytes }] of image.layers.entries()) {
-    const content = await readFile(join(root, `file-${index}`))
-    // A tar header of 512 bytes for the directory, another for the file.
-    const expected = bytes.subarray(2 * 512, 2 * 512 + content.length)
-    t.is(content.length, layerSizes[index] ?? 0)
-    t.is(sha256(content), sha256(expected), `file ${index}`)
-  }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
-}
-
-function imageBytes({ layers }: MemoryImage): number {
-  return layers.reduce((sum, { bytes }) => sum + bytes.length, 0)
 }

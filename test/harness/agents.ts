@@ -53,6 +53,8 @@ export interface NodeInit {
   readonly flags?: readonly string[]
   /** What Node.js runs for `shoal`. @default this build */
   readonly cli?: string
+  /** What runs it: a program and its arguments before the entry file. @default this process's Node.js */
+  readonly runtime?: readonly [file: string, ...args: string[]]
   /** A node that is gone, whose addresses it takes over. @default free ports */
   readonly inPlaceOf?: Pick<SwarmNode, 'shim' | 'admin' | 'addresses'>
 }
@@ -88,15 +90,18 @@ export class SwarmNode implements AsyncDisposable {
 
   static async start(init: NodeInit): Promise<SwarmNode> {
     const { name, directory, secretFile, bootstrap, upstreams, flags = [], cli = ownCli, inPlaceOf } = init
+    const [file, ...runtimeArgs] = init.runtime ?? [process.execPath]
     const { shim, admin, addresses } = inPlaceOf ?? anyFreePorts
     const swarm = addresses.map((address) => address.replace(/\/p2p\/.*/, ''))
     const lines: string[] = []
     const daemon = await Daemon.start({
       name: `agent ${name}`,
-      file: process.execPath,
+      file,
       args: [
-        ...[cli, 'agent', '--data-dir', directory, '--cluster-secret-file', secretFile],
+        ...[...runtimeArgs, cli, 'agent', '--data-dir', directory, '--cluster-secret-file', secretFile],
         ...['--registry-listen', shim, '--admin-listen', admin],
+        // Clients are done when a test is; what is about their being midway says how long they have.
+        ...(cli === ownCli ? ['--registry-drain', '0s'] : []),
         ...swarm.flatMap((address) => ['--swarm-listen', address]),
         ...bootstrap.flatMap((peer) => ['--bootstrap', peer]),
         ...upstreams.flatMap((upstream) => ['--upstream', upstream]),
@@ -143,6 +148,11 @@ export class SwarmNode implements AsyncDisposable {
     while ((await this.status()).peers.length < peers) {
       await delay(statusIntervalMs, undefined, { signal: deadline })
     }
+  }
+
+  /** SIGTERM; resolves when the agent has ended. */
+  async terminate(): Promise<void> {
+    await this.#daemon.stop()
   }
 
   /** SIGKILL: no farewell to anyone. */

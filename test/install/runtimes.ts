@@ -198,6 +198,15 @@ async function writeHouseTable(host: Sandbox): Promise<void> {
   await write(host, '/etc/containers/registries.conf.d/50-house.conf', table)
 }
 
+const podmanPlaces = [
+  '--root',
+  '/run/podman-root',
+  '--runroot',
+  '/run/podman-runroot',
+  '--storage-driver',
+  'vfs',
+]
+
 export const podman: HostRuntime = {
   name: 'Podman',
   family: 'podman',
@@ -205,16 +214,10 @@ export const podman: HostRuntime = {
   version: async (host) => /\d+\.\d+\.\d+/.exec(await host.run('podman', ['--version']))?.[0] ?? '',
   async start(host) {
     await writeHouseTable(host)
+    // Podman 4 makes /etc/cni/net.d/cni.lock when it is used for the first time, and keeps it.
+    await host.run('podman', [...podmanPlaces, 'info'])
   },
   async pull(host, name) {
-    const places = [
-      '--root',
-      '/run/podman-root',
-      '--runroot',
-      '/run/podman-runroot',
-      '--storage-driver',
-      'vfs',
-    ]
-    await host.run('podman', [...places, 'pull', '--quiet', `docker.io/${name}`])
+    await host.run('podman', [...podmanPlaces, 'pull', '--quiet', `docker.io/${name}`])
   },
 }

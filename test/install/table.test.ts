@@ -56,7 +56,7 @@ for (const { release, runtime, tool } of cases) {
     t.log(row)
     t.true(row.canary, 'the canary was seen')
     t.true(row.pull, 'the real pull came by the shim')
-    t.is(row.etcDifference, 0, 'lines of /etc that differ')
+    t.deepEqual(row.etcDifference, [], 'lines of /etc that differ')
     t.true(row.samePid)
     t.true(row.released, 'the running daemon has forgotten the shim')
   })
@@ -97,7 +97,7 @@ async function tryRuntime(release: Release, runtime: HostRuntime, file?: string)
     runtime: runtime.name,
     version,
     changed: installed.changed.length,
-    canary: isSeen && duringInstall > 0,
+    canary: isSeen && duringInstall.length > 0,
     pull: isPulled,
     etcDifference,
     samePid: pidBefore === pidAfter,
@@ -122,9 +122,9 @@ async function requestsOf(node: SwarmNode): Promise<number> {
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
 }
 
-function differingLines(one: string, other: string): number {
+function differingLines(one: string, other: string): string[] {
   const [left, right] = [new Set(one.split('\n')), new Set(other.split('\n'))]
-  const missing = (from: Set<string>, within: Set<string>) =>
-    [...from].filter((line) => !within.has(line)).length
-  return missing(left, right) + missing(right, left)
+  const missing = (from: Set<string>, within: Set<string>, sign: string) =>
+    [...from].filter((line) => !within.has(line)).map((line) => sign + line)
+  return [...missing(left, right, '-'), ...missing(right, left, '+')]
 }

@@ -11,7 +11,7 @@ export interface Row {
   readonly canary: boolean
   readonly pull: boolean
   /** Lines of a listing of /etc that differ after the uninstall. */
-  readonly etcDifference: number
+  readonly etcDifference: readonly string[]
   readonly samePid: boolean
   /** Of the process id before, during and after. */
   readonly process: 'the same' | 'no daemon' | 'restarted once, as allowed'
@@ -35,7 +35,7 @@ function format(rows: readonly Row[]): string {
   const lines = rows.map(
     ({ release, runtime, version, changed, canary, pull, etcDifference, samePid, process }) => {
       const pid = samePid ? process : '**another**'
-      return `| ${[release, runtime, version, changed, yes(canary), yes(pull), etcDifference, pid].join(' | ')} |`
+      return `| ${[release, runtime, version, changed, yes(canary), yes(pull), etcDifference.length, pid].join(' | ')} |`
     },
   )
   const names = [

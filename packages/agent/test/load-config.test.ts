@@ -36,7 +36,7 @@ test('without any source, the defaults hold', async (t) => {
   t.deepEqual(settings, {
     dataDir: '/state/shoal',
     cache: { quota: '50%', minFree: '1GiB' },
-    registry: { listen: '127.0.0.1:5005', exposed: false, push: 'refused' },
+    registry: { listen: '127.0.0.1:5005', exposed: false, push: 'refused', drain: '4s' },
     swarm: { listen: ['/ip4/0.0.0.0/tcp/5006'], announce: [], bootstrap: [] },
     admin: { listen: '127.0.0.1:5007' },
     cluster: {},
@@ -204,6 +204,14 @@ test('the cluster secret comes from its file', async (t) => {
   const directory = await writeTree(await temporaryDirectory(t), { secret: '  s3cret\n' })
   const { clusterSecret } = await loadConfig(sources({ '--cluster-secret-file': `${directory}/secret` }))
   t.is(clusterSecret, 's3cret')
+})
+
+test('the time in which pulls come to their end is given in seconds', async (t) => {
+  const { settings } = await loadConfig(sources({ '--registry-drain': '90s' }))
+  t.is(settings.registry.drain, '90s')
+  t.deepEqual(await problemsOf(t, loadConfig(sources({ '--registry-drain': '1m' }))), [
+    '--registry-drain: got "1m", expected whole seconds, such as 60s',
+  ])
 })
 
 test('a bad flag is named with its value and what was expected', async (t) => {

@@ -27,6 +27,7 @@ test('the flags that examples rely on are there', (t) => {
     '--credentials-provider-config',
     '--data-dir',
     '--log-level',
+    '--registry-drain',
     '--registry-exposed',
     '--registry-listen',
     '--registry-push',

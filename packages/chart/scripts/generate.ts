@@ -2,8 +2,11 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { withSettingsSection } from './settings-section.ts'
 import { valuesSchema } from './values-schema.ts'
 
-/** Where a node's agent keeps its cache when the chart installs it: not in the home of an unprivileged user. */
-export const chartDefaults = { dataDir: '/var/lib/shoal' }
+/**
+ * A node's agent keeps its cache not in the home of an unprivileged user, and its pod is given the time that a pull takes: see
+ * `terminationGracePeriodSeconds`.
+ */
+export const chartDefaults = { dataDir: '/var/lib/shoal', drain: '60s' }
 
 export const valuesFile = new URL('../shoal/values.yaml', import.meta.url)
 export const schemaFile = new URL('../shoal/values.schema.json', import.meta.url)

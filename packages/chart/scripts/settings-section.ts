@@ -1,5 +1,5 @@
 import { Document, type Pair, type Scalar, stringify } from 'yaml'
-import { settingsSchema } from '../../agent/dist/config/schema.js'
+import { type SettingDefaults, settingsSchema } from '../../agent/dist/config/schema.js'
 import { listSettings } from '../../agent/dist/config/setting-list.js'
 
 /** From this line on values.yaml is written by `npm run generate`. */
@@ -11,7 +11,7 @@ const heading = `# Every setting of \`shoal agent\`, as its configuration file h
 `
 
 /** The \`settings\` of values.yaml: every setting of the agent's schema with its default, and what it is for. */
-export function settingsSection(defaults: { dataDir: string }): string {
+export function settingsSection(defaults: SettingDefaults): string {
   const given = settingsSchema(defaults).parse({}) as Record<string, unknown>
   const tree: Record<string, unknown> = {}
   const settings = listSettings(defaults)
@@ -39,7 +39,7 @@ export function settingsSection(defaults: { dataDir: string }): string {
 }
 
 /** values.yaml with its last part written anew. */
-export function withSettingsSection(values: string, defaults: { dataDir: string }): string {
+export function withSettingsSection(values: string, defaults: SettingDefaults): string {
   const at = values.indexOf(marker)
   if (at < 0) throw new TypeError(`values.yaml has no line "${marker.trim()}"`)
   return values.slice(0, at) + settingsSection(defaults)

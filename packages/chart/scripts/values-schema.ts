@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { settingsSchema } from '../../agent/dist/config/schema.js'
+import { type SettingDefaults, settingsSchema } from '../../agent/dist/config/schema.js'
 
 /** What Kubernetes checks by itself. */
 const kubernetesObject = z.looseObject({})
@@ -43,8 +43,7 @@ const chartValues = z.strictObject({
     rollingUpdate: z.strictObject({ maxUnavailable: countOrShare, maxSurge: countOrShare }),
   }),
   minReadySeconds: z.int().min(0),
-  // The agent lets its clients finish for up to 10 s.
-  terminationGracePeriodSeconds: z.int().min(10),
+  terminationGracePeriodSeconds: z.int().min(10).nullish(),
   resources: kubernetesObject,
   installerResources: kubernetesObject,
   user: z.strictObject({ uid: z.int().min(1), gid: z.int().min(1) }),
@@ -72,7 +71,7 @@ const chartValues = z.strictObject({
 type JsonSchema = z.core.JSONSchema.JSONSchema
 
 /** The chart's values.schema.json: the chart's own values, and under `settings` what the agent's schema takes. */
-export function valuesSchema(defaults: { dataDir: string }): JsonSchema {
+export function valuesSchema(defaults: SettingDefaults): JsonSchema {
   // Helm before 3.18 knows no later draft.
   const options = { target: 'draft-7', io: 'input' } as const
   const { $schema: _, ...settings } = z.toJSONSchema(settingsSchema(defaults), options)

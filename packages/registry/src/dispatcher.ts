@@ -8,7 +8,7 @@ import {
 import type { AccessGate, Admission } from './access-gate.ts'
 import { serveBlob } from './blob-handler.ts'
 import type { RegistryListener, ReportDegraded } from './events.ts'
-import type { Delivery, Exchange } from './exchange.ts'
+import { type Delivery, type Exchange, StoppingError } from './exchange.ts'
 import { endWithFin } from './linger.ts'
 import { sendListing, serveListing } from './listing-handler.ts'
 import { serveManifest } from './manifest-handler.ts'
@@ -19,7 +19,14 @@ import { noReferrers } from './referrers.ts'
 import { isUnexpected, refusalFor } from './refusal.ts'
 import type { RepositoryContents } from './repository-contents.ts'
 import { namespaceHeader, sendBuffer, sendError } from './respond.ts'
-import { type PushRoute, type ReferrersRoute, type RepositoryRoute, type Route, route } from './router.ts'
+import {
+  beginsPull,
+  type PushRoute,
+  type ReferrersRoute,
+  type RepositoryRoute,
+  type Route,
+  route,
+} from './router.ts'
 
 export interface DispatcherInit {
   readonly content: ContentSource
@@ -34,6 +41,8 @@ export interface DispatcherInit {
   readonly manifestTimeoutMs: number
   readonly firstByteTimeoutMs: number
   readonly stallTimeoutMs: number
+  /** Whether this registry is about to stop. */
+  readonly isLeaving: () => boolean
   readonly report: ReportDegraded
   readonly onEvent: RegistryListener
 }
@@ -74,6 +83,10 @@ export async function dispatch(exchange: Exchange, init: DispatcherInit): Promis
 }
 
 async function serve(exchange: Exchange, parsed: Route, init: DispatcherInit): Promise<Delivery> {
+  if (init.isLeaving() && beginsPull(parsed)) {
+    exchange.isTurnedAway = true
+    throw new StoppingError()
+  }
   if (parsed.kind === 'ping') {
     return sendBuffer(exchange, 200, { 'Content-Type': 'application/json' }, emptyObject)
   }

@@ -32,6 +32,8 @@ export class StoppingError extends ShoalError {
 export class Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
+  /** Whether the client was told to begin elsewhere: nothing is to be expected of it. */
+  isTurnedAway = false
   readonly #controller = new AbortController()
 
   constructor(request: IncomingMessage, response: ServerResponse) {

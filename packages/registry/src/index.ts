@@ -29,7 +29,7 @@
  * const { host, port } = registry.address
  * const url = `http://${host}:${port}/v2/library/nginx/manifests/latest?ns=docker.io`
  * console.log((await fetch(url)).headers.get('docker-content-digest'))
- * await registry.stop() // answers that are under way get 5 s
+ * await registry.stop() // pulls that are under way get 5 s
  * ```
  *
  * @packageDocumentation

@@ -16,7 +16,7 @@ import type { ListenAddress } from './listen-address.ts'
 import { PushKeeper } from './push-keeper.ts'
 import { ReferenceResolver } from './reference-resolver.ts'
 import { RepositoryContents } from './repository-contents.ts'
-import { ShimServer } from './shim-server.ts'
+import { type DrainTimes, ShimServer } from './shim-server.ts'
 
 export interface RegistryComponents {
   readonly content: ContentSource
@@ -71,11 +71,18 @@ export interface RegistryInit {
    */
   readonly stallTimeoutMs?: number | undefined
   /**
-   * How long {@link Registry.stop} lets answers that are under way go on.
+   * How long {@link Registry.stop} lets pulls that are under way go on.
    *
    * @default 5_000
    */
   readonly drainTimeoutMs?: number | undefined
+  /**
+   * How long nobody has to have asked for anything before {@link Registry.stop} takes all pulls for ended. Podman, Skopeo
+   * and CRI-O ask for the next layer when they have written the one before.
+   *
+   * @default 2_000
+   */
+  readonly drainQuietMs?: number | undefined
   /** How long verdicts on who may read what hold. */
   readonly accessTimes?: Partial<AccessTimes> | undefined
   /** Milliseconds since the epoch. @default Date.now */
@@ -90,8 +97,8 @@ export interface Registry {
    */
   start(): Promise<void>
   /**
-   * Takes no more requests, lets those under way finish for a while, then closes every connection.
-   * Idempotent.
+   * Sends clients elsewhere that would begin a pull, lets pulls that are under way go on for a while, then closes every
+   * connection. Idempotent.
    */
   stop(): Promise<void>
   /** Where it listens, with the port that it got. @throws ShoalError `NOT_STARTED` */
@@ -108,7 +115,7 @@ const verdictShare = 0.75
 
 class HttpRegistry implements Registry {
   readonly #listen: string
-  readonly #drainTimeoutMs: number
+  readonly #drainTimes: DrainTimes
   readonly #tags: ReferenceResolver
   readonly #gate: AccessGate
   readonly #keeper: PushKeeper
@@ -121,7 +128,7 @@ class HttpRegistry implements Registry {
     const report: ReportDegraded = (operation, error) => onEvent({ type: 'degraded', operation, error })
     const { listen, manifestTimeoutMs = 8_000, drainTimeoutMs = 5_000 } = init
     this.#listen = listen
-    this.#drainTimeoutMs = drainTimeoutMs
+    this.#drainTimes = { timeoutMs: drainTimeoutMs, quietMs: init.drainQuietMs ?? 2_000 }
     const { staleTagMaxAgeMs = 24 * 3_600_000, now = Date.now } = init
     this.#gate = new AccessGate(
       { access, metadata, tagHints, report },
@@ -156,6 +163,7 @@ class HttpRegistry implements Registry {
       manifestTimeoutMs,
       firstByteTimeoutMs: init.firstByteTimeoutMs ?? 14_500,
       stallTimeoutMs: init.stallTimeoutMs ?? 14_000,
+      isLeaving: () => this.#server.isLeaving,
     }
     this.#server = new ShimServer({
       report,
@@ -180,7 +188,7 @@ class HttpRegistry implements Registry {
 
   async #stop(): Promise<void> {
     await Promise.allSettled([this.#starting]) // a start that failed was told to whoever called it
-    await this.#server.drain(this.#drainTimeoutMs)
+    await this.#server.drain(this.#drainTimes)
     this.#keeper.close()
     this.#gate.close(new StoppingError())
     this.#tags.close(new StoppingError())

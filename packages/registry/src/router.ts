@@ -67,6 +67,14 @@ export function route(method: string, target: string, { takesPushes = false } = 
   return routeRepository(path, rest, new URLSearchParams(query))
 }
 
+/**
+ * Whether a client that asks for this has not yet chosen where to pull from, so that a refusal costs it nothing. With a
+ * manifest's digest and with blobs it may be in the middle of a pull, and Podman, Skopeo and CRI-O stay with their choice.
+ */
+export function beginsPull(asked: Route): boolean {
+  return asked.kind === 'ping' || (asked.kind === 'manifest' && 'tag' in asked.reference)
+}
+
 const writing = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 
 /** `blobs/uploads/…` whatever the method, and writes to `blobs/<digest>` and `manifests/<reference>`. */

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ShoalError } from '@shoal/content'
 import { answerClientError } from './client-error.ts'
 import type { ReportDegraded } from './events.ts'
@@ -26,6 +27,16 @@ const highWaterMarkBytes = 64 * 1024
 /** For the last bytes of broken bodies, when the time to finish is over. */
 const closeGraceMs = 500
 
+/** How often a server that stops looks whether it is quiet: no client waits for this. */
+const quietCheckMs = 20
+
+export interface DrainTimes {
+  /** How long clients may go on at the most. */
+  readonly timeoutMs: number
+  /** After how long without a request nobody is taken to be in the middle of a pull. */
+  readonly quietMs: number
+}
+
 export interface ShimServerInit {
   /** Answers one request. */
   readonly handle: (exchange: Exchange) => Promise<void>
@@ -40,8 +51,10 @@ export class ShimServer {
   readonly #server: Server
   readonly #connections = new Set<Socket>()
   readonly #exchanges = new Set<Exchange>()
+  #leaving = false
   #draining = false
-  #onIdle: (() => void) | undefined
+  /** When the last answer was complete, by the monotonic clock. */
+  #lastDoneAt = Number.NEGATIVE_INFINITY
 
   constructor(init: ShimServerInit) {
     this.#init = init
@@ -88,13 +101,22 @@ export class ShimServer {
     this.#server.on('error', (error) => this.#init.report('accept connection', error))
   }
 
-  /** Takes no more requests, gives those under way the time to finish, then ends every connection. */
-  async drain(timeoutMs: number): Promise<void> {
+  /** Whether {@link drain} has begun: requests are still handed over, and what they begin will not be finished. */
+  get isLeaving(): boolean {
+    return this.#leaving
+  }
+
+  /** Goes on until nobody has asked for a while or time is up, then ends every connection. */
+  async drain({ timeoutMs, quietMs }: DrainTimes): Promise<void> {
+    this.#leaving = true
+    if (!this.#server.listening) {
+      this.#draining = true
+      return
+    }
+    await this.#quiet({ timeoutMs, quietMs })
     this.#draining = true
-    if (!this.#server.listening) return
     const closed = once(this.#server, 'close')
     this.#server.close()
-    await this.#idle(timeoutMs)
     for (const exchange of this.#exchanges) exchange.abort(new StoppingError())
     const timer = setTimeout(() => this.#destroyConnections(), closeGraceMs)
     await closed
@@ -137,20 +159,19 @@ export class ShimServer {
 
   #done(exchange: Exchange): void {
     this.#exchanges.delete(exchange)
-    if (!this.#draining) return
-    this.#server.closeIdleConnections()
-    if (this.#exchanges.size === 0) this.#onIdle?.()
+    if (!exchange.isTurnedAway) this.#lastDoneAt = performance.now()
+    if (this.#draining) this.#server.closeIdleConnections()
   }
 
-  #idle(timeoutMs: number): Promise<void> {
-    if (this.#exchanges.size === 0) return Promise.resolve()
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs)
-      this.#onIdle = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
+  /** A client that pulls asks for the next blob within moments of the one before, often on a new connection. */
+  async #quiet({ timeoutMs, quietMs }: DrainTimes): Promise<void> {
+    const endsAt = performance.now() + timeoutMs
+    for (;;) {
+      const now = performance.now()
+      const isQuiet = this.#exchanges.size === 0 && now - this.#lastDoneAt >= quietMs
+      if (isQuiet || now >= endsAt) return
+      await sleep(Math.min(quietCheckMs, endsAt - now))
+    }
   }
 
   #destroyConnections(): void {

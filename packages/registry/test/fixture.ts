@@ -247,7 +247,7 @@ export async function startShim(
       tagHints,
       onEvent,
     },
-    { listen: '127.0.0.1:0', drainTimeoutMs: 100, ...init },
+    { listen: '127.0.0.1:0', drainTimeoutMs: 100, drainQuietMs: 0, ...init },
   )
   await registry.start()
   t.teardown(() => registry.stop())

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { createServer } from 'node:net'
-import test from 'ava'
-import { createRegistry, ListenError } from '../dist/index.js'
+import { setTimeout } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import { createRegistry, ListenError, type RegistryInit } from '../dist/index.js'
 import {
   connectRaw,
   digestOf,
@@ -103,6 +104,68 @@ test('an answer under way is finished before it stops', async (t) => {
   t.is(await ended, 'end')
   await stopped
   t.deepEqual(splitRaw(received()).body, Buffer.from(bytes))
+})
+
+/** A shim with a pull under way, that has been told to stop. */
+async function stopMidway(t: ExecutionContext, init: Partial<RegistryInit>) {
+  const { promise, resolve: finish } = Promise.withResolvers<void>()
+  const another = patternOf(700)
+  const content = heldUp(() => promise).add(digestOf(another), goodItem(another))
+  const shim = await startShim(t, { content }, { drainTimeoutMs: 60_000, ...init })
+  const { socket, received, ended } = await connectRaw(t, shim.port)
+  socket.write(get)
+  await once(socket, 'data')
+  const stopped = shim.registry.stop()
+  return { shim, stopped, finish, next: `/v2/library/app/blobs/${digestOf(another)}`, received, ended }
+}
+
+test('while it stops, a client in the middle of a pull gets the next layer', async (t) => {
+  const { shim, stopped, finish, next, received, ended } = await stopMidway(t, { drainQuietMs: 200 })
+  t.is((await shim.get(next)).status, 200)
+  finish()
+  const asked = performance.now()
+  t.is((await shim.get(next)).status, 200)
+  await stopped
+  t.true(performance.now() - asked >= 200, 'it waits for the client to ask again')
+  t.is(await ended, 'end')
+  t.deepEqual(splitRaw(received()).body, Buffer.from(bytes))
+})
+
+for (const [what, path] of [
+  ['asks whether it is a registry', '/v2/'],
+  ['asks for a tag', '/v2/library/app/manifests/latest'],
+] as const) {
+  test(`while it stops, a client that ${what} is sent elsewhere`, async (t) => {
+    const { shim, stopped, finish } = await stopMidway(t, {})
+    const answer = await shim.get(path)
+    t.is(answer.status, 404)
+    t.is(errorOf(answer).detail.reason, 'stopping')
+    finish()
+    await stopped
+  })
+}
+
+test('who is sent elsewhere while it stops does not keep it from stopping', async (t) => {
+  const { shim, stopped, finish } = await stopMidway(t, { drainQuietMs: 300 })
+  finish()
+  let isStopped = false
+  void stopped.then(() => {
+    isStopped = true
+  })
+  let asked = 0
+  while (!isStopped && asked < 100) {
+    await shim.get('/v2/').catch(() => undefined) // by then it has stopped
+    await setTimeout(20)
+    asked++
+  }
+  t.true(asked < 100, `asked ${asked} times`)
+})
+
+test('stops at once when nobody has asked for a while', async (t) => {
+  const shim = await startShim(t, {}, { drainTimeoutMs: 60_000, drainQuietMs: 50 })
+  await shim.get('/v2/')
+  await setTimeout(50)
+  await t.notThrowsAsync(shim.registry.stop())
 })
 
 test('an answer that takes longer is broken with a FIN', async (t) => {

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { isBootstrap, isHostPort, isListenAddress, isPeerAddress, isRegistryHost } from './addresses.ts'
 import { parseSpaceAmount } from './byte-size.ts'
+import { parseSeconds } from './duration.ts'
 import { listOf, section, text } from './schema-parts.ts'
 import { upstreamSchema } from './upstream-schema.ts'
 
@@ -31,11 +32,23 @@ const peerAddress =
 
 const bootstrap = `${peerAddress}; srv:<DNS name>, file:<path> or mdns`
 
+/** What depends on where an agent runs. */
+export interface SettingDefaults {
+  readonly dataDir: string
+  /**
+   * What keeps an agent's end within the 10 s that many who send SIGTERM allow. Where the time allowed is known to be longer
+   * (the chart, the systemd unit), more pulls come to their end.
+   *
+   * @default 4s
+   */
+  readonly drain?: string
+}
+
 /**
  * The one description of what can be configured. Sections are sections of the YAML file; flags, environment
  * variables, defaults, checks and `--help` all follow from it. Messages state what was expected.
  */
-export const settingsSchema = (defaults: { dataDir: string }) =>
+export const settingsSchema = (defaults: SettingDefaults) =>
   section({
     dataDir: text('the path of a directory').default(defaults.dataDir).register(settingNotes, {
       argument: '<dir>',
@@ -55,6 +68,13 @@ export const settingsSchema = (defaults: { dataDir: string }) =>
         .register(settingNotes, {
           argument: '<mode>',
           description: 'passthrough lets clients push through the shim, which keeps the blobs for the swarm',
+        }),
+      drain: text('whole seconds, such as 60s', (value) => parseSeconds(value) !== undefined)
+        .default(defaults.drain ?? '4s')
+        .register(settingNotes, {
+          argument: '<seconds>',
+          description:
+            'how long an agent that is told to stop goes on with pulls that are under way, such as 60s',
         }),
     }).prefault({}),
     swarm: section({

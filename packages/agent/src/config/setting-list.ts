@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { settingNotes, settingsSchema } from './schema.ts'
+import { type SettingDefaults, settingNotes, settingsSchema } from './schema.ts'
 
 /** One setting, with its spelling in each of the places that can give it. */
 export interface Setting {
@@ -18,7 +18,7 @@ export interface Setting {
 }
 
 /** The settings of {@link settingsSchema}, in its order. */
-export function listSettings(defaults: { dataDir: string }): Setting[] {
+export function listSettings(defaults: SettingDefaults): Setting[] {
   return settingsIn(settingsSchema(defaults), [])
 }
 

@@ -89,7 +89,8 @@ async function startAgent(
   const flags = [
     ...['--data-dir', dataDir],
     ...['--cluster-secret-file', node.secretFile],
-    ...['--registry-listen', '127.0.0.1:0'],
+    // Whoever is told to stop has been pulled from: there is nothing to wait for.
+    ...['--registry-listen', '127.0.0.1:0', '--registry-drain', '0s'],
     ...['--swarm-listen', '/ip4/127.0.0.1/tcp/0'],
     ...['--admin-listen', '127.0.0.1:0'],
     ...['--upstream', upstream],

@@ -125,3 +125,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- $_ := set $settings "cluster" $cluster }}
 {{- toYaml $settings }}
 {{- end }}
+
+{{/* After the pulls, the agent closes everything else within 6 s. */}}
+{{- define "shoal.terminationGracePeriod" -}}
+{{- default (add 10 (trimSuffix "s" (default "4s" .Values.settings.registry.drain))) .Values.terminationGracePeriodSeconds }}
+{{- end }}
