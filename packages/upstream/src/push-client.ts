@@ -19,7 +19,14 @@ const requestHeaders = ['authorization', 'content-type', 'content-length', 'cont
 /** What a client needs to know of its answer; `location` is looked at apart. */
 const answerHeaders = [
   ...['content-type', 'docker-content-digest', 'docker-upload-uuid', 'location', 'range', 'retry-after'],
-  ...['oci-chunk-max-length', 'oci-chunk-min-length', 'oci-subject', 'warning', 'www-authenticate'],
+  ...[
+    'oci-chunk-max-length',
+    'oci-chunk-min-length',
+    'oci-subject',
+    'oci-tag',
+    'warning',
+    'www-authenticate',
+  ],
 ] as const
 /** From the last byte of a push to the registry's answer: it may verify gigabytes, or copy them. */
 const answerTimeoutMs = 120_000
