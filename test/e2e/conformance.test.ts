@@ -114,7 +114,8 @@ async function assertBlob(t: ExecutionContext, repository: Repo, bytes: Uint8Arr
 
 /** `blob-delete`: deleted for clients at once. */
 async function assertDeleted(t: ExecutionContext, repository: Repo, path: string) {
-  t.is((await repository.ask('DELETE', path)).status, 202)
+  const deleted = await repository.ask('DELETE', path)
+  t.is(deleted.status, 202, String(deleted.bytes))
   t.is((await repository.ask('HEAD', path)).status, 404)
 }
 
@@ -388,7 +389,9 @@ for (const [kind, push] of Object.entries(kinds)) {
   test(`${kind}: push, tag-list, head, pull, delete`, async (t) => {
     const repository = new Repository()
     const manifests = await push(repository)
-    t.deepEqual(JSON.parse(String((await repository.ask('GET', 'tags/list')).bytes)).tags, ['data'])
+    const list = await repository.ask('GET', 'tags/list')
+    t.is(list.status, 200, String(list.bytes))
+    t.deepEqual(JSON.parse(String(list.bytes)).tags, ['data'])
     for (const [at, { digest, mediaType, body }] of manifests.entries()) {
       for (const reference of at === 0 ? ['data', digest] : [digest]) {
         for (const method of ['HEAD', 'GET'] as const) {
