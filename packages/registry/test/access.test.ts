@@ -97,6 +97,15 @@ for (const [what, place] of Object.entries(places)) {
     t.is((await shim.get(`/v2/org/closed${place}`, basic({ ...tenant, password: 'wrong' }))).status, 401)
   })
 
+  test(`a grant at one registry is none at another by ${what}`, async (t) => {
+    const { shim, world } = await lab(t)
+    await shim.get('/v2/org/closed/manifests/v1?ns=r.corp', basic(tenant))
+    world.asked.length = 0
+    t.is((await shim.get(`/v2/org/closed${place}?ns=other.corp`)).status, 401)
+    await shim.get(`/v2/org/closed${place}?ns=other.corp`, basic(tenant))
+    t.deepEqual(world.asked, ['public org/closed', 'admit org/closed'])
+  })
+
   test(`another repository does not open it by ${what}`, async (t) => {
     const { shim } = await lab(t)
     await shim.get('/v2/org/closed/manifests/v1', basic(tenant))
