@@ -59,15 +59,17 @@ export class PushClient implements OriginPush {
     url.pathname += request.path
     url.search = request.query
     try {
-      const { statusCode, headers, body } = await this.#with.connections.dispatcherFor(upstream).request({
-        origin: url.origin,
-        path: `${url.pathname}${url.search}`,
-        method: request.method as 'PUT',
-        headers: picked(request.headers, requestHeaders),
-        body: hasBody(request) ? Readable.from(request.body, { objectMode: false }) : null,
-        headersTimeout: answerTimeoutMs,
-        ...(signal && { signal }),
-      })
+      const { statusCode, headers, body } = await this.#with.connections
+        .dispatcherFor(upstream, 'push')
+        .request({
+          origin: url.origin,
+          path: `${url.pathname}${url.search}`,
+          method: request.method as 'PUT',
+          headers: picked(request.headers, requestHeaders),
+          body: hasBody(request) ? Readable.from(request.body, { objectMode: false }) : null,
+          headersTimeout: answerTimeoutMs,
+          ...(signal && { signal }),
+        })
       const answer: HttpAnswer = { url, status: statusCode, headers, body }
       const limits = { maxBytes: maxAnswerBytes, timeoutMs: this.#with.timeouts.documentMs }
       const read = await readDocument(answer, limits, { subject, signal })
