@@ -396,7 +396,7 @@ for (const [kind, push] of Object.entries(kinds)) {
       for (const reference of at === 0 ? ['data', digest] : [digest]) {
         for (const method of ['HEAD', 'GET'] as const) {
           const { status, headers, bytes } = await repository.ask(method, `manifests/${reference}`)
-          t.is(status, 200)
+          t.is(status, 200, String(bytes))
           t.is(headers['content-type'], mediaType)
           t.is(headers['content-length'], String(body.length))
           t.is(headers['docker-content-digest'], digest)
@@ -481,7 +481,7 @@ for (const algorithm of algorithms) {
     t.is(headers['oci-tag'], 'first, second')
     for (const tag of ['first', 'second']) {
       const answer = await repository.ask('GET', `manifests/${tag}`)
-      t.is(answer.headers['docker-content-digest'], digest)
+      t.is(answer.headers['docker-content-digest'], digest, String(answer.bytes))
       t.deepEqual(answer.bytes, body)
     }
   })
