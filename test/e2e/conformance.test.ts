@@ -114,7 +114,8 @@ async function assertBlob(t: ExecutionContext, repository: Repo, bytes: Uint8Arr
 
 /** `blob-delete`: deleted for clients at once. */
 async function assertDeleted(t: ExecutionContext, repository: Repo, path: string) {
-  t.is((await repository.ask('DELETE', path)).status, 202)
+  const deleted = await repository.ask('DELETE', path)
+  t.is(deleted.status, 202, String(deleted.bytes))
   t.is((await repository.ask('HEAD', path)).status, 404)
 }
 
@@ -300,6 +301,8 @@ async function artifact(repository: Repo, more: object = {}, tag?: string): Prom
   return await repository.pushManifest({ ...manifest, ...more }, tag)
 }
 
+const contentOf = (mediaType: string, body: Buffer) => ({ body, headers: { 'content-type': mediaType } })
+
 async function twoImages(repository: Repo): Promise<Pushed[]> {
   return [await image(repository), await image(repository)]
 }
@@ -363,6 +366,22 @@ const kinds: Readonly<Record<string, (repository: Repo) => Promise<readonly Push
     const images = [await image(repository, { 'org.example.custom': { a: [1, 'ü'] } })]
     return [await index(repository, images, { 'org.example.custom': true }, 'data'), ...images]
   },
+  'Digest Algorithm sha512': async (repository) => {
+    const config = await repository.pushBlob(Buffer.from('{}'), types.empty, 'sha512')
+    const layers = [await repository.pushBlob(randomBytes(100), types.layer, 'sha512')]
+    const manifest = { schemaVersion: 2, mediaType: types.manifest, config, layers }
+    const pushed = await repository.pushManifest(manifest, undefined, 'sha512')
+    const value = { schemaVersion: 2, mediaType: types.index, manifests: [plain(pushed)] }
+    const { body, ...top } = await repository.pushManifest(value, undefined, 'sha512')
+    await repository.ask('PUT', `manifests/${top.digest}?tag=data`, contentOf(types.index, body))
+    return [{ ...top, body }, pushed]
+  },
+  'Sparse Manifests': async (repository) => {
+    const missing = { mediaType: types.layer, digest: digestOf(randomBytes(9)), size: 9 }
+    const absent = { mediaType: types.manifest, digest: digestOf(randomBytes(1024)), size: 1024 }
+    const sparse = await image(repository, { layers: [missing] })
+    return [await index(repository, [sparse, { ...absent, body: Buffer.alloc(0) }], {}, 'data'), sparse]
+  },
   'No Layers': async (repository) => [await image(repository, { layers: [] }, 'data')],
 }
 
@@ -370,12 +389,14 @@ for (const [kind, push] of Object.entries(kinds)) {
   test(`${kind}: push, tag-list, head, pull, delete`, async (t) => {
     const repository = new Repository()
     const manifests = await push(repository)
-    t.deepEqual(JSON.parse(String((await repository.ask('GET', 'tags/list')).bytes)).tags, ['data'])
+    const list = await repository.ask('GET', 'tags/list')
+    t.is(list.status, 200, String(list.bytes))
+    t.deepEqual(JSON.parse(String(list.bytes)).tags, ['data'])
     for (const [at, { digest, mediaType, body }] of manifests.entries()) {
       for (const reference of at === 0 ? ['data', digest] : [digest]) {
         for (const method of ['HEAD', 'GET'] as const) {
           const { status, headers, bytes } = await repository.ask(method, `manifests/${reference}`)
-          t.is(status, 200)
+          t.is(status, 200, String(bytes))
           t.is(headers['content-type'], mediaType)
           t.is(headers['content-length'], String(body.length))
           t.is(headers['docker-content-digest'], digest)
@@ -449,11 +470,51 @@ test('missing-manifest: by-digest, by-tag', async (t) => {
   t.is((await repository.ask('GET', 'manifests/missing-tag')).status, 404)
 })
 
-test('invalid-digest-format: manifest-put, manifest-get', async (t) => {
+for (const algorithm of algorithms) {
+  test(`Tag Param ${algorithm}: a manifest pushed by digest gets all tags, and the answer names them`, async (t) => {
+    const repository = new Repository()
+    const body = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: types.index, manifests: [] }))
+    const digest = digestOf(body, algorithm)
+    const path = `manifests/${digest}?tag=first&tag=second`
+    const { status, headers } = await repository.ask('PUT', path, contentOf(types.index, body))
+    t.is(status, 201)
+    t.is(headers['oci-tag'], 'first, second')
+    for (const tag of ['first', 'second']) {
+      const answer = await repository.ask('GET', `manifests/${tag}`)
+      t.is(answer.headers['docker-content-digest'], digest, String(answer.bytes))
+      t.deepEqual(answer.bytes, body)
+    }
+  })
+}
+
+test('manifest-by-digest: the answer says where it is, and which subject the registry saw', async (t) => {
   const repository = new Repository()
+  const subject = plain(await image(repository))
+  const value = { schemaVersion: 2, mediaType: types.index, manifests: [], subject }
+  const body = Buffer.from(JSON.stringify(value))
+  const put = await repository.ask('PUT', `manifests/${digestOf(body)}`, contentOf(types.index, body))
+  t.is(put.status, 201)
+  t.is(put.headers['oci-subject'], subject.digest)
+  t.is(put.headers['docker-content-digest'], digestOf(body))
+  t.deepEqual((await repository.ask('GET', String(put.headers.location))).bytes, body)
+})
+
+test('Bad Digest Image: a manifest that has another digest is refused', async (t) => {
+  const repository = new Repository()
+  const body = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: types.index, manifests: [] }))
+  const changed = Buffer.concat([body, Buffer.from('  ')])
+  const digest = digestOf(body)
+  t.is((await repository.ask('PUT', `manifests/${digest}`, contentOf(types.index, changed))).status, 400)
+  t.is((await repository.ask('GET', `manifests/${digest}`)).status, 404)
+})
+
+test('invalid-digest-format: blob-post-put, manifest-put, manifest-get, blob-delete', async (t) => {
+  const repository = new Repository()
+  const { digest } = await repository.pushBlob(randomBytes(90), types.layer)
   const headers = { 'content-type': types.manifest }
   const body = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: types.manifest }))
   const put = await repository.ask('PUT', 'manifests/sha256:baddigeststring', { body, headers })
   t.true(put.status >= 400 && put.status < 500)
   t.true([400, 404].includes((await repository.ask('GET', 'manifests/sha256:baddigeststring')).status))
+  await assertDeleted(t, repository, `blobs/${digest}`)
 })

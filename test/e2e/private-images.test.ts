@@ -31,7 +31,7 @@ async function lab(t: ExecutionContext) {
     nodes: 2,
     directory: root,
     upstreams: [`r.corp=http://${registry.host}`],
-    flags: ['--log-level', 'trace', '--credentials-file', config],
+    flags: ['--log-level', 'trace', '--credentials-file', config, '--registry-push', 'passthrough'],
   })
   t.teardown(() => swarm[Symbol.asyncDispose]())
   const [first, second] = swarm.nodes
@@ -56,6 +56,14 @@ async function get(node: SwarmNode, path: string, who?: Who) {
     headers: basic === undefined ? {} : { authorization: basic },
   })
   return { status: statusCode, bytes: Buffer.from(await body.arrayBuffer()) }
+}
+
+const pushToken = 'token-of-a-push-weasel'
+
+async function push(node: SwarmNode, name: string, authorization: string): Promise<void> {
+  const url = `http://${node.shim}/v2/team/${name}/blobs/uploads/?ns=r.corp`
+  const { body } = await request(url, { method: 'POST', headers: { authorization } })
+  await body.dump()
 }
 
 test('of two tenants on one node the one with credentials pulls, and the other gets nothing of it', async (t) => {
@@ -108,6 +116,8 @@ test('no credential reaches a log at trace level, nor anything that is kept', as
   await get(second, 'closed/manifests/v1', tenant)
   await get(second, `closed/blobs/${secret.layers[0]?.digest}`, tenant)
   await get(first, 'closed/manifests/nothing', tenant)
+  await push(first, 'closed', `Basic ${Buffer.from(`${tenant.user}:${tenant.password}`).toString('base64')}`)
+  await push(first, 'closed', `Bearer ${pushToken}`)
   registry.intercept = (_, response) => {
     response
       .writeHead(500, { 'content-type': 'text/plain' })
@@ -132,7 +142,8 @@ test('no credential reaches a log at trace level, nor anything that is kept', as
   const tokens = registry.asked.flatMap(
     ({ authorization = '' }) => /^Bearer (.+)$/.exec(authorization)?.[1] ?? [],
   )
-  t.true(tokens.length > 0, 'the registry gave tokens')
+  t.true(tokens.length > 1, 'the registry gave tokens')
+  t.true(tokens.includes(pushToken), 'and got the one of a push')
   for (const node of nodes) {
     t.regex(node.wholeLog, /request served/)
     for (const word of [...words, ...tokens]) t.false(node.wholeLog.includes(word))

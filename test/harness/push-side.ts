@@ -17,7 +17,8 @@ export function takePushes(registry: MemoryRegistry): void {
     if (repository === undefined || !['POST', 'PATCH', 'PUT'].includes(request.method ?? '')) return false
     const mounted = registry.repositories.get(searchParams.get('from') ?? '')?.blobs
     const mount = mounted?.get(searchParams.get('mount') ?? '')
-    const push = { uploads, repository, name, rest, mount, digest: searchParams.get('digest') }
+    const [digest, tags] = [searchParams.get('digest'), searchParams.getAll('tag')]
+    const push = { uploads, repository, name, rest, mount, digest, tags }
     void take(request, response, push).catch((error) => response.destroy(error as Error))
     return true
   }
@@ -32,6 +33,8 @@ interface Push {
   readonly digest: string | null
   /** A blob of another repository that is to be in this one too. */
   readonly mount: Content | undefined
+  /** Tags of a manifest that comes by its digest. */
+  readonly tags: readonly string[]
 }
 
 function remove(
@@ -59,7 +62,7 @@ function remove(
 async function take(
   request: IncomingMessage,
   response: ServerResponse,
-  { uploads, repository, name, rest, digest, mount }: Push,
+  { uploads, repository, name, rest, digest, mount, tags }: Push,
 ): Promise<void> {
   const pieces: Buffer[] = []
   for await (const piece of request) pieces.push(piece)
@@ -73,8 +76,15 @@ async function take(
     const content = { digest: digestOf(algorithm, bytes), bytes, mediaType }
     if (reference.includes(':') && reference !== content.digest) return void answer(400, {})
     repository.manifests.set(content.digest, content)
-    if (!reference.includes(':')) repository.tags.set(reference, content.digest)
-    return void answer(201, { 'docker-content-digest': content.digest })
+    const named = reference.includes(':') ? tags : [reference]
+    for (const tag of named) repository.tags.set(tag, content.digest)
+    const { subject } = JSON.parse(bytes.toString()) as { subject?: { digest: string } }
+    return void answer(201, {
+      'docker-content-digest': content.digest,
+      location: `/v2/${name}/manifests/${reference}`,
+      ...(subject !== undefined && { 'oci-subject': subject.digest }),
+      ...(tags.length > 0 && { 'oci-tag': tags.join(', ') }),
+    })
   }
   const [, , id = ''] = rest.split('/')
   if (mount !== undefined) {

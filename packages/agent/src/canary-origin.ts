@@ -63,7 +63,9 @@ export function withCanaries(origin: AccessibleOrigin, log: CanaryLog): Accessib
     push: origin.push,
     access: {
       isPublic: async (repository, ...rest) =>
-        isCanaryName(repository.name) || (await origin.access.isPublic(repository, ...rest)),
+        isCanaryName(repository.name)
+          ? { isAllowed: true }
+          : await origin.access.isPublic(repository, ...rest),
       admit: (...args) => origin.access.admit(...args),
     },
   }

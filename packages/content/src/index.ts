@@ -74,7 +74,7 @@ export {
 } from './manifest.ts'
 export type { MetadataStore, TagRecord } from './metadata-store.ts'
 export type { ContentAddress, ContentKind, Origin, OriginContent, OriginListing } from './origin.ts'
-export type { AccessProbe, Credentials, OriginAccess } from './origin-access.ts'
+export type { AccessAnswer, AccessProbe, Credentials, OriginAccess } from './origin-access.ts'
 export type { OriginPush, PushAnswer, PushRequest } from './origin-push.ts'
 export type { ByteSource, TransferEvent, TransferListener } from './transfer-events.ts'
 export type { Upload, UploadStore } from './upload-store.ts'

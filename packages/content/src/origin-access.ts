@@ -1,4 +1,5 @@
 import type { AbortOptions } from './blob-store.ts'
+import type { Descriptor } from './descriptor.ts'
 import type { Digest } from './digest.ts'
 import type { Repository } from './image-reference.ts'
 
@@ -14,13 +15,20 @@ export type AccessProbe =
   | { readonly kind: 'blob'; readonly digest: Digest }
   | { readonly kind: 'tags' }
 
+/** A registry's answer to the question whether one may have something. */
+export interface AccessAnswer {
+  readonly isAllowed: boolean
+  /** What it said of the thing itself, if it did: it need not be asked for that again. */
+  readonly descriptor?: Descriptor | undefined
+}
+
 /** Whom registries let read which repository. Every method throws OriginError when the registry gives no verdict. */
 export interface OriginAccess {
   /**
    * Whether anybody may read the repository: the registry is asked without credentials. Also true where the settings
    * of this node say that what its own credentials read is for everybody.
    */
-  isPublic(repository: Repository, probe: AccessProbe, options?: AbortOptions): Promise<boolean>
+  isPublic(repository: Repository, probe: AccessProbe, options?: AbortOptions): Promise<AccessAnswer>
   /**
    * Whether the registry lets these credentials read the repository. When it does, the origin reads it with them for
    * `lifetimeMs`, in memory only.
@@ -29,5 +37,5 @@ export interface OriginAccess {
     repository: Repository,
     probe: AccessProbe,
     options: AbortOptions & { readonly credentials: Credentials; readonly lifetimeMs: number },
-  ): Promise<boolean>
+  ): Promise<AccessAnswer>
 }

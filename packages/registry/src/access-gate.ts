@@ -1,8 +1,10 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type {
+  AccessAnswer,
   AccessProbe,
   Credentials,
+  Descriptor,
   MetadataStore,
   OriginAccess,
   Repository,
@@ -52,6 +54,30 @@ export interface Admission {
   readonly isPublic: boolean
   /** Why the registry could not be asked just now, so that nobody waits for it again. */
   readonly trouble?: unknown
+  /** What the registry was asked for just now to know it. */
+  readonly seen?: Seen | undefined
+}
+
+/** What a registry said of something while it was asked who may read it: this request need not ask for it again. */
+export interface Seen {
+  readonly kind: 'manifest' | 'blob'
+  /** A tag, or a digest. */
+  readonly reference: string
+  readonly descriptor: Descriptor
+}
+
+interface Answer {
+  readonly isAllowed: boolean
+  readonly seen: Seen | undefined
+}
+
+/** What was seen of this very thing. Who asks at the same time for another shares the verdict alone. */
+export function seenOf(
+  { seen }: Pick<Admission, 'seen'>,
+  kind: Seen['kind'],
+  reference: string,
+): Descriptor | undefined {
+  return seen?.kind === kind && seen.reference === reference ? seen.descriptor : undefined
 }
 
 /**
@@ -67,7 +93,7 @@ export class AccessGate {
   readonly #troubles = new LRUCache<string, { readonly error: unknown; readonly until: number }>({
     max: 1_000,
   })
-  readonly #inFlight = new Map<string, Promise<boolean>>()
+  readonly #inFlight = new Map<string, Promise<Answer>>()
   readonly #hashKey = randomBytes(32)
   readonly #stopping = new AbortController()
 
@@ -89,7 +115,8 @@ export class AccessGate {
     if (classified.isPublic) return classified
     const credentials = readCredentials(headers.authorization)
     if (credentials === undefined) throw challenge(route.repository, 'it is private, and no credentials came')
-    if (await this.#isGranted(route, credentials, options)) return classified
+    const { isAllowed, seen } = await this.#grant(route, credentials, options)
+    if (isAllowed) return { ...classified, seen }
     throw challenge(route.repository, 'its registry does not let these credentials read it')
   }
 
@@ -105,11 +132,11 @@ export class AccessGate {
     const terms = { yesMs: times.publicMs, noMs: times.privateMs }
     if (known !== undefined && isFresh(known, now(), terms)) return { isPublic: known.allowed }
     try {
-      const isPublic = await this.#once(key, signal, (ended) =>
-        this.#components.access.isPublic(route.repository, probeFor(route), { signal: ended }),
+      const { isAllowed, seen } = await this.#once(key, { route, signal }, (probe, ended) =>
+        this.#components.access.isPublic(route.repository, probe, { signal: ended }),
       )
-      this.#public.set(key, { allowed: isPublic, at: now() })
-      return { isPublic }
+      this.#public.set(key, { allowed: isAllowed, at: now() })
+      return { isPublic: isAllowed, seen }
     } catch (error) {
       if (signal.aborted || !isOriginAway(error)) throw error
       // Who was refused while the registry was there is not let in because it is away.
@@ -124,40 +151,47 @@ export class AccessGate {
     }
   }
 
-  async #isGranted(
+  async #grant(
     route: RepositoryRoute,
     credentials: Credentials,
     { signal }: { readonly signal: AbortSignal },
-  ): Promise<boolean> {
+  ): Promise<Answer> {
     const { times, now } = this.#init
     const key = `${repositoryKey(route.repository)} ${this.#hash(credentials)}`
     const known = this.#grants.get(key)
     const terms = { yesMs: times.grantMs, noMs: times.refusalMs }
-    if (known !== undefined && isFresh(known, now(), terms)) return known.allowed
+    if (known !== undefined && isFresh(known, now(), terms)) {
+      return { isAllowed: known.allowed, seen: undefined }
+    }
     const lifetimeMs = times.grantMs * delegationFactor
     try {
-      const allowed = await this.#once(key, signal, (ended) =>
-        this.#components.access.admit(route.repository, probeFor(route), {
-          ...{ credentials, lifetimeMs },
-          signal: ended,
-        }),
+      const answer = await this.#once(key, { route, signal }, (probe, ended) =>
+        this.#components.access.admit(route.repository, probe, { credentials, lifetimeMs, signal: ended }),
       )
-      this.#grants.set(key, { allowed, at: now() })
-      return allowed
+      this.#grants.set(key, { allowed: answer.isAllowed, at: now() })
+      return answer
     } catch (error) {
-      if (!signal.aborted && isOriginAway(error) && isStillGood(known, now(), times.staleGrantMs)) return true
+      if (!signal.aborted && isOriginAway(error) && isStillGood(known, now(), times.staleGrantMs)) {
+        return { isAllowed: true, seen: undefined }
+      }
       throw error
     }
   }
 
   /** Those who ask the same at the same time share one question, and for a while its failure. */
-  #once(key: string, signal: AbortSignal, ask: (ended: AbortSignal) => Promise<boolean>): Promise<boolean> {
+  #once(
+    key: string,
+    { route, signal }: { readonly route: RepositoryRoute; readonly signal: AbortSignal },
+    ask: (probe: AccessProbe, ended: AbortSignal) => Promise<AccessAnswer>,
+  ): Promise<Answer> {
     const { now } = this.#init
     const trouble = this.#troubles.get(key)
     if (trouble !== undefined && now() < trouble.until) return Promise.reject(trouble.error)
     const running = this.#inFlight.get(key)
     if (running !== undefined) return abortable(running, signal)
-    const asking = this.#askInTime(ask)
+    const probe = probeFor(route)
+    const asking = this.#askInTime((ended) => ask(probe, ended))
+      .then(({ isAllowed, descriptor }) => ({ isAllowed, seen: seenBy(probe, descriptor) }))
       .catch((error) => {
         if (isOriginAway(error)) this.#troubles.set(key, { error, until: now() + failureTtlMs })
         throw error
@@ -167,7 +201,7 @@ export class AccessGate {
     return abortable(asking, signal)
   }
 
-  async #askInTime(ask: (ended: AbortSignal) => Promise<boolean>): Promise<boolean> {
+  async #askInTime(ask: (ended: AbortSignal) => Promise<AccessAnswer>): Promise<AccessAnswer> {
     using deadline = new Deadline({
       what: 'asking the registry whom it lets read this',
       afterMs: this.#init.timeoutMs,
@@ -214,6 +248,12 @@ function probeFor(route: RepositoryRoute): AccessProbe {
   if (route.kind !== 'manifest') return { kind: 'tags' }
   const { reference } = route
   return { kind: 'manifest', reference: 'tag' in reference ? reference.tag : reference.digest }
+}
+
+function seenBy(probe: AccessProbe, descriptor: Descriptor | undefined): Seen | undefined {
+  if (descriptor === undefined || probe.kind === 'tags') return undefined
+  const { kind } = probe
+  return { kind, reference: kind === 'blob' ? probe.digest : probe.reference, descriptor }
 }
 
 /** Basic, because every client that answers a mirror's challenge at all can do it, also over plain HTTP on loopback. */

@@ -1,4 +1,5 @@
 import { type ContentSource, ContentUnavailableError, type OpenContent } from '@shoal/content'
+import { type Admission, seenOf } from './access-gate.ts'
 import { sendBody } from './body-sender.ts'
 import { type ContentClaimComponents, requireBlobIn } from './content-claim.ts'
 import { type ContentPlan, planContent } from './content-plan.ts'
@@ -25,7 +26,7 @@ export interface BlobHandlerInit extends ContentClaimComponents {
  */
 export async function serveBlob(
   exchange: Exchange,
-  route: BlobRoute,
+  { route, admission }: { readonly route: BlobRoute; readonly admission: Admission },
   init: BlobHandlerInit,
 ): Promise<Delivery> {
   using deadline = new Deadline({
@@ -34,12 +35,14 @@ export async function serveBlob(
     parent: exchange.signal,
   })
   const { signal } = deadline
-  await requireBlobIn(init, route, signal)
+  const { repository, digest } = route
+  const seen = seenOf(admission, 'blob', digest)
+  await requireBlobIn(init, { repository, digest, seen }, signal)
   const content = await openContent(init.content, route, { signal, report: init.report })
   try {
     const { headers } = exchange.request
     const { size } = content.descriptor
-    const plan = planContent({ headers, isHead: exchange.isHead, digest: route.digest, size })
+    const plan = planContent({ headers, isHead: exchange.isHead, digest, size })
     const named = { ...plan, headers: { ...plan.headers, ...namespaceHeader(route) } }
     return await deliver(exchange, { content, plan: named, deadline }, init)
   } finally {

@@ -1,4 +1,4 @@
-import type { ContentAddress, Digest, MetadataStore, Origin, Repository } from '@shoal/content'
+import type { ContentAddress, Descriptor, Digest, MetadataStore, Origin, Repository } from '@shoal/content'
 import { abortable } from './deadline.ts'
 import type { ReportDegraded } from './events.ts'
 import type { RepositoryContents } from './repository-contents.ts'
@@ -10,6 +10,13 @@ export interface ContentClaimComponents {
   readonly report: ReportDegraded
 }
 
+export interface BlobClaim {
+  readonly repository: Repository
+  readonly digest: Digest
+  /** What the registry said of it within this request. */
+  readonly seen: Descriptor | undefined
+}
+
 /**
  * Makes sure that a blob belongs to the repository in which it is asked for: a manifest of that repository said so, or
  * the registry does now.
@@ -18,12 +25,12 @@ export interface ContentClaimComponents {
  */
 export async function requireBlobIn(
   { origin, metadata, contents, report }: ContentClaimComponents,
-  { repository, digest }: { readonly repository: Repository; readonly digest: Digest },
+  { repository, digest, seen }: BlobClaim,
   signal: AbortSignal,
 ): Promise<void> {
   if (contents.has(repository, digest)) return
   const address: ContentAddress = { repository, kind: 'blob', digest }
-  const descriptor = await abortable(origin.describe(address, { signal }), signal)
+  const descriptor = seen ?? (await abortable(origin.describe(address, { signal }), signal))
   contents.add(repository, [digest])
   try {
     // The download need not ask for the size once more.

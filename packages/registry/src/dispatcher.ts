@@ -97,7 +97,7 @@ async function serve(exchange: Exchange, parsed: Route, init: DispatcherInit): P
     case 'manifest':
       return serveManifest(exchange, { route: parsed, admission }, init)
     case 'blob':
-      return serveBlob(exchange, parsed, init)
+      return serveBlob(exchange, { route: parsed, admission }, init)
     case 'tags':
     case 'referrers':
       return serveListing(exchange, parsed, init)

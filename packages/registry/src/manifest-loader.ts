@@ -40,19 +40,45 @@ const unknownMediaType = 'application/octet-stream'
 /** RFC 6838 names; anything else does not go into a header of ours. */
 const mediaTypePattern = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/i
 
+/** The repository's manifest, if `isThere` says so; it is waited for beside the manifest itself. */
+export interface ManifestInRepository {
+  readonly repository: Repository
+  readonly digest: Digest
+  readonly isThere?: Promise<unknown> | undefined
+}
+
 /**
  * Fetches a manifest whole and verifies it. What it refers to is recorded as the repository's, with its size,
  * before anyone asks for it. One of a kind that nobody here can parse is served all the same.
  *
  * @throws RequestError `MANIFEST_INVALID` when it is larger than clients take
- * @throws DigestMismatchError, or what the source throws
+ * @throws DigestMismatchError, what the source throws, or before all of them what `isThere` rejects with
  */
 export async function loadManifest(
   components: ManifestLoaderComponents,
-  repository: Repository,
-  digest: Digest,
+  { repository, digest, isThere }: ManifestInRepository,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<LoadedManifest> {
+  const unwanted = new AbortController()
+  const ended = isThere === undefined ? signal : AbortSignal.any([signal, unwanted.signal])
+  const fetching = fetchManifest(components, { repository, digest }, ended)
+  fetching.catch(() => undefined) // it is waited for below, unless what `isThere` says comes before
+  try {
+    await isThere
+  } catch (error) {
+    unwanted.abort(error)
+    throw error
+  }
+  const { manifest, ...loaded } = await fetching
+  if (manifest !== undefined) await record(components, { repository, digest, manifest }, signal)
+  return loaded
+}
+
+async function fetchManifest(
+  components: Pick<ManifestLoaderComponents, 'content' | 'report'>,
+  { repository, digest }: ManifestInRepository,
+  signal: AbortSignal,
+): Promise<LoadedManifest & { readonly manifest: Manifest | undefined }> {
   const { report } = components
   const address = { repository, kind: 'manifest', digest } as const
   const content = await openContent(components.content, address, { signal, report })
@@ -60,9 +86,9 @@ export async function loadManifest(
     requireManifestSize(digest, content.descriptor.size)
     const bytes = await readWhole(content, { digest, signal, report })
     const manifest = tryParse(bytes)
-    if (manifest !== undefined) await record(components, { repository, digest, manifest }, signal)
     const known = cleanMediaType(content.descriptor.mediaType)
-    return { digest, bytes, mediaType: known ?? cleanMediaType(manifest?.mediaType) ?? unknownMediaType }
+    const mediaType = known ?? cleanMediaType(manifest?.mediaType) ?? unknownMediaType
+    return { digest, bytes, mediaType, manifest }
   } finally {
     await closeContent(content, report)
   }

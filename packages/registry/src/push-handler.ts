@@ -114,7 +114,7 @@ async function recordManifest(
 ): Promise<void> {
   using deadline = new Deadline({ what: 'reading a pushed manifest', afterMs: recordMs })
   try {
-    await loadManifest(init, repository, digest, deadline)
+    await loadManifest(init, { repository, digest }, deadline)
   } catch (error) {
     init.report('record manifest', error)
   }

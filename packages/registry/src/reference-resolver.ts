@@ -68,6 +68,8 @@ export interface Reference {
   readonly isPublic: boolean
   /** Why the origin can't be asked just now: then it is not waited for. */
   readonly trouble?: unknown
+  /** What the origin said of it within this request, to whom may read it. */
+  readonly seen?: Descriptor | undefined
 }
 
 /**
@@ -96,7 +98,8 @@ export class ReferenceResolver {
   ): Promise<ResolvedReference> {
     const { repository, text } = reference
     const key = `${repository.registry}/${repository.name}:${text}`
-    const outcome = this.#remembered(key) ?? (await abortable(this.#shared(key, reference), signal))
+    const outcome =
+      this.#remembered(key, reference) ?? (await abortable(this.#shared(key, reference), signal))
     if ('error' in outcome) throw outcome.error
     return outcome.resolved
   }
@@ -112,8 +115,9 @@ export class ReferenceResolver {
     this.#stopping.abort(reason)
   }
 
-  #remembered(key: string): Outcome | undefined {
+  #remembered(key: string, { seen }: Reference): Outcome | undefined {
     const outcome = this.#outcomes.get(key)
+    if (seen !== undefined && outcome !== undefined && 'error' in outcome) return undefined // there it is
     return outcome !== undefined && this.#init.now() < outcome.expiresAt ? outcome : undefined
   }
 
@@ -135,7 +139,7 @@ export class ReferenceResolver {
     const { now, tagTtlMs } = this.#init
     try {
       if (reference.trouble !== undefined) throw reference.trouble
-      const descriptor = await this.#askOrigin(reference)
+      const descriptor = reference.seen ?? (await this.#askOrigin(reference))
       await this.#record(reference, descriptor)
       return { resolved: { descriptor }, expiresAt: now() + tagTtlMs }
     } catch (error) {

@@ -49,7 +49,7 @@ async function listFromTag(
 ): Promise<OriginListing> {
   try {
     const index = await components.origin.resolve(repository, referrersTag(digest), { signal })
-    const { bytes } = await loadManifest(components, repository, index.digest, { signal })
+    const { bytes } = await loadManifest(components, { repository, digest: index.digest }, { signal })
     return listingOf(entriesOf(bytes) ?? [])
   } catch (error) {
     if (isNotThere(error)) return noReferrers

@@ -71,6 +71,13 @@ export interface RegistryInit {
    */
   readonly stallTimeoutMs?: number | undefined
   /**
+   * How long the body of a push may stand still for want of bytes from the client. Docker compresses while it sends, and
+   * is never silent for long.
+   *
+   * @default 60_000
+   */
+  readonly bodyIdleTimeoutMs?: number | undefined
+  /**
    * How long {@link Registry.stop} lets pulls that are under way go on.
    *
    * @default 5_000
@@ -168,6 +175,7 @@ class HttpRegistry implements Registry {
     this.#server = new ShimServer({
       report,
       takesBodies: push !== undefined,
+      bodyIdleMs: init.bodyIdleTimeoutMs ?? 60_000,
       handle: (exchange) => dispatch(exchange, dispatcher),
     })
   }

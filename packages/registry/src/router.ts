@@ -93,7 +93,23 @@ function routePush(
   query.delete('ns')
   const path = components.slice(verbAt).map(encodeURIComponent).join('/').replaceAll('%3A', ':')
   const upstream = routeToUpstream(components.slice(0, verbAt), namespaces)
+  mountByUpstreamName(query, upstream, namespaces)
   return { kind: 'push', method, path, query: query.toString(), ...upstream }
+}
+
+/** The repository to mount a blob from is named as the target is: with its registry in front, if that is. */
+function mountByUpstreamName(
+  query: URLSearchParams,
+  { repository }: UpstreamRoute,
+  namespaces: readonly string[],
+): void {
+  const from = query.get('from')
+  if (from === null || from === '') return
+  const source = routeToUpstream(from.split('/'), namespaces).repository
+  if (source.registry === repository.registry) return query.set('from', source.name)
+  // Another registry's blob can't be mounted: without these it is an upload, which is what clients are ready for.
+  query.delete('from')
+  query.delete('mount')
 }
 
 function routeRepository(path: string, components: readonly string[], query: URLSearchParams): Route {

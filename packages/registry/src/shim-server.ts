@@ -8,7 +8,7 @@ import { answerClientError } from './client-error.ts'
 import type { ReportDegraded } from './events.ts'
 import { Exchange, StoppingError } from './exchange.ts'
 import { explainListenError, type ListenAddress, parseListenAddress } from './listen-address.ts'
-import { discardBody } from './request-body.ts'
+import { discardBody, watchBody } from './request-body.ts'
 
 /** Go's HTTP clients keep idle connections for 90 s; hanging up between two requests would cost a retry. */
 const keepAliveMs = 100_000
@@ -43,6 +43,8 @@ export interface ShimServerInit {
   readonly report: ReportDegraded
   /** Whether requests may have bodies that {@link handle} reads, however long they take. */
   readonly takesBodies?: boolean
+  /** How long such a body may stand still. */
+  readonly bodyIdleMs: number
 }
 
 /** The HTTP server with its limits and its life cycle; knows nothing of registries. */
@@ -140,6 +142,7 @@ export class ShimServer {
   #run(request: IncomingMessage, response: ServerResponse): void {
     const exchange = new Exchange(request, response)
     const { method = '' } = request
+    if (this.#init.takesBodies === true) watchBody(exchange, this.#init.bodyIdleMs)
     if (this.#init.takesBodies !== true || method === 'GET' || method === 'HEAD') discardBody(exchange)
     else if (request.headers.expect !== undefined) response.writeContinue()
     if (this.#draining) {

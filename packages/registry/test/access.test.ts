@@ -39,9 +39,11 @@ async function lab(t: ExecutionContext, init: Partial<RegistryInit> = {}) {
       return answer()
     }
   const access: OriginAccess = {
-    isPublic: ({ name }) => guarded(`public ${name}`, () => world.isOpen(name))(),
+    isPublic: ({ name }) => guarded(`public ${name}`, () => ({ isAllowed: world.isOpen(name) }))(),
     admit: ({ name }, _, { credentials }) =>
-      guarded(`admit ${name}`, () => credentials.username === 'tenant' && credentials.password === 'right')(),
+      guarded(`admit ${name}`, () => ({
+        isAllowed: credentials.username === 'tenant' && credentials.password === 'right',
+      }))(),
   }
   const content = new FakeContent()
   for (const bytes of [shared, secret]) content.add(digestOf(bytes), goodItem(bytes))
@@ -95,6 +97,15 @@ for (const [what, place] of Object.entries(places)) {
     t.is((await shim.get(`/v2/org/closed${place}`, basic({ ...tenant, password: 'wrong' }))).status, 401)
   })
 
+  test(`a grant at one registry is none at another by ${what}`, async (t) => {
+    const { shim, world } = await lab(t)
+    await shim.get('/v2/org/closed/manifests/v1?ns=r.corp', basic(tenant))
+    world.asked.length = 0
+    t.is((await shim.get(`/v2/org/closed${place}?ns=other.corp`)).status, 401)
+    await shim.get(`/v2/org/closed${place}?ns=other.corp`, basic(tenant))
+    t.deepEqual(world.asked, ['public org/closed', 'admit org/closed'])
+  })
+
   test(`another repository does not open it by ${what}`, async (t) => {
     const { shim } = await lab(t)
     await shim.get('/v2/org/closed/manifests/v1', basic(tenant))
@@ -126,6 +137,41 @@ test('the registry is asked once for each verdict, however many ask', async (t) 
   const path = '/v2/org/closed/manifests/v1'
   await Promise.all(Array.from({ length: 10 }, () => shim.get(path, basic(tenant))))
   t.deepEqual(world.asked, ['public org/closed', 'admit org/closed'])
+})
+
+test('who asks for another tag at the same time shares the verdict, and not what was seen for it', async (t) => {
+  const images = new Map([
+    ['v1', publicImage],
+    ['v2', secretImage],
+  ])
+  const content = new FakeContent()
+  for (const { digest, bytes } of images.values()) content.add(digest, goodItem(bytes))
+  const describedAs = (tag: string) => {
+    const { digest, bytes } = images.get(tag) ?? publicImage
+    return { digest, size: bytes.length, mediaType: mediaTypes.ociManifest }
+  }
+  const asked: string[] = []
+  const access: OriginAccess = {
+    isPublic: async (_, probe) => {
+      const tag = probe.kind === 'manifest' ? probe.reference : ''
+      asked.push(`may anybody read ${tag}`)
+      return { isAllowed: true, descriptor: describedAs(tag) }
+    },
+    admit: async () => ({ isAllowed: false }),
+  }
+  const origin = fakeOrigin({
+    resolve: async (_, tag) => {
+      asked.push(`what is ${tag}`)
+      return describedAs(tag)
+    },
+  })
+  const shim = await startShim(t, { content, origin, access, vouch: false })
+  const answers = await Promise.all(['v1', 'v2'].map((tag) => shim.get(`/v2/org/open/manifests/${tag}`)))
+  t.deepEqual(
+    answers.map(({ headers }) => headers['docker-content-digest']),
+    [publicImage.digest, secretImage.digest],
+  )
+  t.deepEqual(asked, ['may anybody read v1', 'what is v2'])
 })
 
 test('verdicts end: what was private may be public, and a grant has to be proved anew', async (t) => {
@@ -180,7 +226,7 @@ test('a node that never asked believes a peer that a tag is public, only while t
   const fault = { current: down }
   const access: OriginAccess = {
     isPublic: async () => Promise.reject(fault.current),
-    admit: async () => false,
+    admit: async () => ({ isAllowed: false }),
   }
   const tagHints = { find: async () => found, announce: () => undefined }
   const origin = fakeOrigin({ resolve: () => Promise.reject(fault.current) })

@@ -44,6 +44,13 @@ test('the ping is answered', async (t) => {
   t.is(body.toString(), '{}')
 })
 
+test('the ping is answered to HEAD too', async (t) => {
+  const { status, headers, body } = await (await startShim(t)).head('/v2/')
+  t.is(status, 200)
+  t.is(headers['content-length'], '2')
+  t.is(body.length, 0)
+})
+
 test('a header line of 10 MB is answered with 431, while the client still sends', async (t) => {
   const shim = await startShim(t)
   const { socket, received, ended } = await connectRaw(t, shim.port)

@@ -138,7 +138,10 @@ export function fakeOrigin(methods: Partial<Origin> = {}): Origin {
 }
 
 /** Registries that let everybody read everything. */
-export const openAccess: OriginAccess = { isPublic: async () => true, admit: async () => true }
+export const openAccess: OriginAccess = {
+  isPublic: async () => ({ isAllowed: true }),
+  admit: async () => ({ isAllowed: true }),
+}
 
 /** An origin that, unless a test says otherwise, knows what the content source holds. */
 function vouching(origin: Origin, { items }: FakeContent): Origin {

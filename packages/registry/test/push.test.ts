@@ -88,6 +88,33 @@ test('an upload goes on through here, at the same upstream', async (t) => {
   t.is(headers.location, '/v2/org/app/blobs/uploads/1?state=y&ns=quay.io')
 })
 
+for (const [name, path, from] of [
+  ['path', '/v2/quay.io/org/app/blobs/uploads/?mount=m&from=quay.io%2Forg%2Fbase', 'org/base'],
+  ['ns', '/v2/org/app/blobs/uploads/?mount=m&from=org%2Fbase&ns=quay.io', 'org/base'],
+  ['Docker Hub', '/v2/org/app/blobs/uploads/?mount=m&from=busybox', 'library/busybox'],
+] as const) {
+  test(`a blob is mounted from a repository by its name upstream, where ${name} tells the upstream`, async (t) => {
+    const { forwarded, shim } = await lab(t)
+    await write(shim.port, 'POST', path, Buffer.alloc(0))
+    const query = new URLSearchParams(forwarded[0]?.query)
+    t.deepEqual(
+      [...query],
+      [
+        ['mount', 'm'],
+        ['from', from],
+      ],
+    )
+  })
+}
+
+test('a blob that would be mounted from another registry is uploaded', async (t) => {
+  const { forwarded, shim } = await lab(t)
+  const path = '/v2/quay.io/org/app/blobs/uploads/?mount=m&from=ghcr.io%2Forg%2Fbase'
+  const { status } = await write(shim.port, 'POST', path, Buffer.alloc(0))
+  t.is(status, 202)
+  t.is(forwarded[0]?.query, '')
+})
+
 test('an upload elsewhere is for the client to follow', async (t) => {
   const { shim } = await lab(t, { headers: { location: 'https://uploads.example/1' } })
   const { headers } = await write(shim.port, 'POST', '/v2/org/app/blobs/uploads/', Buffer.alloc(0))

@@ -104,7 +104,7 @@ test('the fallback tag of a sha512 is cut to what a tag may be', (t) => {
 
 test('a repository that does not exist has no referrers either', async (t) => {
   const isPublic = () => Promise.reject(new OriginError('not-found', 'no such repository'))
-  const shim = await startShim(t, { access: { isPublic, admit: async () => false } })
+  const shim = await startShim(t, { access: { isPublic, admit: async () => ({ isAllowed: false }) } })
   t.like(await shim.get(path), { status: 200 })
   t.is((await shim.get('/v2/org/app/tags/list')).status, 404)
 })

@@ -1,14 +1,20 @@
 import {
   type AbortOptions,
+  type AccessAnswer,
   type AccessProbe,
   acceptAnyManifest,
   type Credentials,
+  type Descriptor,
+  isDigest,
+  maxManifestBytes,
   type OriginAccess,
   OriginError,
   parseRepositoryName,
   type Repository,
 } from '@shoal/content'
+import { contentLength, mediaType, single } from './answer-headers.ts'
 import { discard } from './body.ts'
+import type { HttpAnswer } from './http-client.ts'
 import type { Identities } from './identities.ts'
 import { type Identity, identify } from './identity.ts'
 import type { Requester } from './requester.ts'
@@ -28,8 +34,12 @@ export class AccessClient implements OriginAccess {
     this.#with = components
   }
 
-  async isPublic(repository: Repository, probe: AccessProbe, options: AbortOptions = {}): Promise<boolean> {
-    if (this.#with.table.find(repository.registry).isShared) return true
+  async isPublic(
+    repository: Repository,
+    probe: AccessProbe,
+    options: AbortOptions = {},
+  ): Promise<AccessAnswer> {
+    if (this.#with.table.find(repository.registry).isShared) return { isAllowed: true }
     return this.#mayRead(repository, probe, { ...options, as: 'anonymous' })
   }
 
@@ -37,20 +47,21 @@ export class AccessClient implements OriginAccess {
     repository: Repository,
     probe: AccessProbe,
     options: AbortOptions & { readonly credentials: Credentials; readonly lifetimeMs: number },
-  ): Promise<boolean> {
+  ): Promise<AccessAnswer> {
     const { credentials, lifetimeMs, signal } = options
     const identity = identify(credentials)
-    if (!(await this.#mayRead(repository, probe, { as: identity, signal }))) return false
+    const answer = await this.#mayRead(repository, probe, { as: identity, signal })
+    if (!answer.isAllowed) return answer
     const upstream = this.#with.table.find(repository.registry)
     this.#with.identities.delegate(upstream, repository.name, { identity, lifetimeMs })
-    return true
+    return answer
   }
 
   async #mayRead(
     { registry, name }: Repository,
     probe: AccessProbe,
     { as, signal }: AbortOptions & { readonly as: Identity | 'anonymous' },
-  ): Promise<boolean> {
+  ): Promise<AccessAnswer> {
     const upstream = this.#with.table.find(registry)
     const { what, path } = placeOf(probe)
     const subject = { registry: upstream.registry, repository: parseRepositoryName(name), what }
@@ -66,9 +77,10 @@ export class AccessClient implements OriginAccess {
       })
       await discard(answer.body)
       // Where a registry redirects to, a signed URL may be good for a GET only: it let us in all the same.
-      return answer.status !== 403 || !isServerOf(upstream, answer.url)
+      const isAllowed = answer.status !== 403 || !isServerOf(upstream, answer.url)
+      return { isAllowed, descriptor: describedBy(answer, probe) }
     } catch (error) {
-      if (error instanceof OriginError && error.fault === 'unauthorized') return false
+      if (error instanceof OriginError && error.fault === 'unauthorized') return { isAllowed: false }
       throw error
     }
   }
@@ -76,6 +88,18 @@ export class AccessClient implements OriginAccess {
 
 function isServerOf(upstream: Upstream, { origin }: URL): boolean {
   return [upstream, ...upstream.mirrors].some(({ base }) => base.origin === origin)
+}
+
+/** What the answer to a HEAD says of what was asked for; undefined when that is not all that a pull needs to know. */
+function describedBy({ status, headers }: HttpAnswer, probe: AccessProbe): Descriptor | undefined {
+  const size = contentLength(headers)
+  if (status !== 200 || size === undefined || probe.kind === 'tags') return undefined
+  const asked = probe.kind === 'blob' ? probe.digest : probe.reference
+  const digest = isDigest(asked) ? asked : single(headers, 'docker-content-digest')
+  if (digest === undefined || !isDigest(digest)) return undefined
+  // One that is larger than clients take is for whoever asks next to refuse.
+  if (probe.kind === 'manifest' && size > maxManifestBytes) return undefined
+  return { digest, size, mediaType: mediaType(headers) }
 }
 
 function placeOf(probe: AccessProbe): { readonly what: string; readonly path: string } {

@@ -13,23 +13,28 @@ const idleTimeoutMs = 15_000
 /** Enough for a swarm's worth of leased chunks from one registry, and few for a registry to hold. */
 const defaultMaxConnections = 32
 
+/** What a connection is for. */
+type Purpose = 'pull' | 'push'
+
 /**
  * Pools of kept-alive connections: one set for each named upstream, with its certificates and without a rule
- * on addresses, and one for everybody else, which dials public addresses only.
+ * on addresses, and one for everybody else, which dials public addresses only. Pushes have a connection for each request:
+ * a body comes once, and would be lost on one that the registry gives up at that moment.
  */
 export class Connections {
   readonly #timeouts: Timeouts
   readonly #maxConnections: number
   readonly #lookup: HostLookup
-  readonly #guarded: Agent
-  readonly #named = new Map<Upstream, Agent>()
+  readonly #guarded: Readonly<Record<Purpose, Agent>>
+  readonly #named: Readonly<Record<Purpose, Map<Upstream, Agent>>> = { pull: new Map(), push: new Map() }
   #stopping: Promise<unknown> | undefined
 
   constructor(init: OriginInit, timeouts: Timeouts) {
     this.#timeouts = timeouts
     this.#maxConnections = init.maxConnections ?? defaultMaxConnections
     this.#lookup = init.lookup ?? lookupAll
-    this.#guarded = this.#agent(guardedConnector(this.#connectOptions(), this.#lookup))
+    const connect = guardedConnector(this.#connectOptions(), this.#lookup)
+    this.#guarded = { pull: this.#agent(connect, 'pull'), push: this.#agent(connect, 'push') }
   }
 
   /**
@@ -37,12 +42,12 @@ export class Connections {
    *
    * @throws OriginError `unavailable` once stopped
    */
-  dispatcherFor(upstream: Upstream | undefined): Dispatcher {
+  dispatcherFor(upstream: Upstream | undefined, purpose: Purpose = 'pull'): Dispatcher {
     if (this.#stopping !== undefined) {
       throw new OriginError('unavailable', 'the client of origin registries has stopped')
     }
-    if (upstream === undefined || !upstream.named) return this.#guarded
-    let agent = this.#named.get(upstream)
+    if (upstream === undefined || !upstream.named) return this.#guarded[purpose]
+    let agent = this.#named[purpose].get(upstream)
     if (agent === undefined) {
       const connect = {
         ...this.#connectOptions(),
@@ -50,15 +55,18 @@ export class Connections {
         ...upstream.clientCertificate,
         lookup: socketLookup(this.#lookup),
       }
-      agent = this.#agent(connect, upstream.maxConnections)
-      this.#named.set(upstream, agent)
+      agent = this.#agent(connect, purpose, upstream.maxConnections)
+      this.#named[purpose].set(upstream, agent)
     }
     return agent
   }
 
   /** Ends every request, and resolves when the connections are gone. */
   async stop(): Promise<void> {
-    this.#stopping ??= Promise.all([this.#guarded, ...this.#named.values()].map((agent) => agent.destroy()))
+    const named = Object.values(this.#named).flatMap((agents) => [...agents.values()])
+    this.#stopping ??= Promise.all(
+      [...Object.values(this.#guarded), ...named].map((agent) => agent.destroy()),
+    )
     await this.#stopping
   }
 
@@ -67,8 +75,13 @@ export class Connections {
     return { timeout: this.#timeouts.connectMs, allowH2: false }
   }
 
-  #agent(connect: NonNullable<Agent.Options['connect']>, connections = this.#maxConnections): Agent {
+  #agent(
+    connect: NonNullable<Agent.Options['connect']>,
+    purpose: Purpose,
+    connections = this.#maxConnections,
+  ): Agent {
     return new Agent({
+      ...(purpose === 'push' && { maxRequestsPerClient: 1 }),
       connect,
       allowH2: false,
       connections,

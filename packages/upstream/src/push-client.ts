@@ -19,7 +19,14 @@ const requestHeaders = ['authorization', 'content-type', 'content-length', 'cont
 /** What a client needs to know of its answer; `location` is looked at apart. */
 const answerHeaders = [
   ...['content-type', 'docker-content-digest', 'docker-upload-uuid', 'location', 'range', 'retry-after'],
-  ...['oci-chunk-max-length', 'oci-chunk-min-length', 'oci-subject', 'warning', 'www-authenticate'],
+  ...[
+    'oci-chunk-max-length',
+    'oci-chunk-min-length',
+    'oci-subject',
+    'oci-tag',
+    'warning',
+    'www-authenticate',
+  ],
 ] as const
 /** From the last byte of a push to the registry's answer: it may verify gigabytes, or copy them. */
 const answerTimeoutMs = 120_000
@@ -52,15 +59,17 @@ export class PushClient implements OriginPush {
     url.pathname += request.path
     url.search = request.query
     try {
-      const { statusCode, headers, body } = await this.#with.connections.dispatcherFor(upstream).request({
-        origin: url.origin,
-        path: `${url.pathname}${url.search}`,
-        method: request.method as 'PUT',
-        headers: picked(request.headers, requestHeaders),
-        body: hasBody(request) ? Readable.from(request.body, { objectMode: false }) : null,
-        headersTimeout: answerTimeoutMs,
-        ...(signal && { signal }),
-      })
+      const { statusCode, headers, body } = await this.#with.connections
+        .dispatcherFor(upstream, 'push')
+        .request({
+          origin: url.origin,
+          path: `${url.pathname}${url.search}`,
+          method: request.method as 'PUT',
+          headers: picked(request.headers, requestHeaders),
+          body: hasBody(request) ? Readable.from(request.body, { objectMode: false }) : null,
+          headersTimeout: answerTimeoutMs,
+          ...(signal && { signal }),
+        })
       const answer: HttpAnswer = { url, status: statusCode, headers, body }
       const limits = { maxBytes: maxAnswerBytes, timeoutMs: this.#with.timeouts.documentMs }
       const read = await readDocument(answer, limits, { subject, signal })

@@ -43,9 +43,28 @@ export function vetRealm(text: string, upstream: Upstream, hasCredentials: boole
   return { url, own }
 }
 
-/** The same last two labels: `auth.docker.io` and `registry-1.docker.io`. */
+/** Second labels under which countries register domains: `example.co.uk`. */
+const countrySeconds = /^(?:ac|co|com|edu|go|gob|gov|govt|in|ltd|me|mil|ne|net|nic|nom|or|org|plc|sch)$/
+/** Domains in which every customer has a name: the next one is somebody else. */
+const sharedDomains = new Set([
+  ...['amazonaws.com', 'amazonaws.com.cn', 'appspot.com', 'azurecr.io', 'azurewebsites.net', 'azurefd.net'],
+  ...['cloudfront.net', 'digitaloceanspaces.com', 'fly.dev', 'gcr.io', 'github.io', 'githubusercontent.com'],
+  ...['gitlab.io', 'herokuapp.com', 'netlify.app', 'ngrok.io', 'on.aws', 'onrender.com', 'pages.dev'],
+  ...['pkg.dev', 'run.app', 'trycloudflare.com', 'vercel.app', 'web.app', 'windows.net', 'workers.dev'],
+])
+
+/** Names in one domain that somebody registered: `auth.docker.io` and `registry-1.docker.io`. */
 function areNeighbours(a: string, b: string): boolean {
   if (isIP(a) !== 0 || isIP(b) !== 0) return false
-  const domain = a.split('.').slice(-2)
-  return domain.length === 2 && domain.join('.') === b.split('.').slice(-2).join('.')
+  const domain = registeredDomain(a)
+  return domain !== undefined && domain === registeredDomain(b)
+}
+
+/** Undefined where that can't be told, or where the domain is of many. */
+function registeredDomain(host: string): string | undefined {
+  const labels = host.split('.')
+  const [second = '', top = ''] = labels.slice(-2)
+  const length = top.length === 2 && countrySeconds.test(second) ? 3 : 2
+  const domain = labels.slice(-length).join('.')
+  return labels.length < length || sharedDomains.has(domain) ? undefined : domain
 }

@@ -1,4 +1,4 @@
-import type { AccessProbe } from '@shoal/content'
+import type { AccessProbe, Digest } from '@shoal/content'
 import test from 'ava'
 import { blobAt, fails, originAt, readAll, repositoryAt, respond, serve } from './fixture.ts'
 
@@ -17,19 +17,39 @@ const privateRegistry = (t: Parameters<typeof serve>[0]) =>
 
 test('what anybody gets is public', async (t) => {
   const server = await serve(t, (_, response) => respond(response, 200, {}, '{}'))
-  t.true(await originAt(t, server).access.isPublic(repositoryAt(server), probe))
+  t.is((await originAt(t, server).access.isPublic(repositoryAt(server), probe)).isAllowed, true)
 })
 
 test('what only this node’s credentials open is not public', async (t) => {
   const server = await privateRegistry(t)
   const { access } = originAt(t, server, { username: 'node', password: 'p' })
-  t.false(await access.isPublic(repositoryAt(server), probe))
+  t.is((await access.isPublic(repositoryAt(server), probe)).isAllowed, false)
 })
+
+test('what the registry said of the thing itself comes with the verdict', async (t) => {
+  const digest = `sha256:${'a'.repeat(64)}`
+  const headers = { 'docker-content-digest': digest, 'content-type': 'application/x; charset=utf-8' }
+  const server = await serve(t, (_, response) => respond(response, 200, headers, 'manifest'))
+  const { descriptor } = await originAt(t, server).access.isPublic(repositoryAt(server), probe)
+  t.deepEqual(descriptor, { digest: digest as Digest, size: 8, mediaType: 'application/x' })
+})
+
+for (const [what, status, headers] of [
+  ['does not say which digest it has', 200, {}],
+  ['says one that is none', 200, { 'docker-content-digest': 'sha256:abc' }],
+  ['has no HEAD', 405, { 'docker-content-digest': `sha256:${'a'.repeat(64)}` }],
+] as const) {
+  test(`a registry that ${what} has to be asked again`, async (t) => {
+    const server = await serve(t, (_, response) => respond(response, status, headers, 'manifest'))
+    const answer = await originAt(t, server).access.isPublic(repositoryAt(server), probe)
+    t.deepEqual(answer, { isAllowed: true, descriptor: undefined })
+  })
+}
 
 test('unless the settings share them', async (t) => {
   const server = await privateRegistry(t)
   const { access } = originAt(t, server, { username: 'node', password: 'p', shared: true })
-  t.true(await access.isPublic(repositoryAt(server), probe))
+  t.is((await access.isPublic(repositoryAt(server), probe)).isAllowed, true)
 })
 
 test('a registry that does not answer gives no verdict', async (t) => {
@@ -45,7 +65,10 @@ test('a client that the registry lets in reads the repository with its own crede
   const origin = originAt(t, server, { init: { now: () => now } })
   const repository = repositoryAt(server)
   await fails(t, origin.describe(blobAt(server)), 'unauthorized')
-  t.true(await origin.access.admit(repository, probe, { credentials: tenant, lifetimeMs: 60_000 }))
+  t.is(
+    (await origin.access.admit(repository, probe, { credentials: tenant, lifetimeMs: 60_000 })).isAllowed,
+    true,
+  )
   t.is((await readAll((await origin.fetch(blobAt(server))).body)).toString(), 'blob')
   now += 60_000
   await fails(t, origin.describe(blobAt(server)), 'unauthorized')
@@ -55,7 +78,10 @@ test('a client that the registry turns away opens nothing', async (t) => {
   const server = await privateRegistry(t)
   const origin = originAt(t, server)
   const credentials = { username: 'tenant', password: 'wrong' }
-  t.false(await origin.access.admit(repositoryAt(server), probe, { credentials, lifetimeMs: 60_000 }))
+  t.is(
+    (await origin.access.admit(repositoryAt(server), probe, { credentials, lifetimeMs: 60_000 })).isAllowed,
+    false,
+  )
   await fails(t, origin.describe(blobAt(server)), 'unauthorized')
 })
 
@@ -80,10 +106,10 @@ test('tokens of one client are not used for another', async (t) => {
   })
   const { access } = originAt(t, server)
   const repository = repositoryAt(server)
-  t.true(await access.admit(repository, probe, { credentials: tenant, lifetimeMs: 60_000 }))
-  t.false(await access.isPublic(repository, probe))
+  t.is((await access.admit(repository, probe, { credentials: tenant, lifetimeMs: 60_000 })).isAllowed, true)
+  t.is((await access.isPublic(repository, probe)).isAllowed, false)
   const credentials = { username: 'tenant', password: 'wrong' }
-  t.false(await access.admit(repository, probe, { credentials, lifetimeMs: 60_000 }))
+  t.is((await access.admit(repository, probe, { credentials, lifetimeMs: 60_000 })).isAllowed, false)
   // A token that the registry does not take is asked for once more.
   t.deepEqual([...new Set(tokens)], [basic('tenant', 'right'), undefined, basic('tenant', 'wrong')])
 })
@@ -94,5 +120,8 @@ test('a signed redirect that HEAD can’t follow was let in all the same', async
   const { access } = originAt(t, server, {
     init: { upstreams: [{ registry: storage.host, url: storage.url }] },
   })
-  t.true(await access.isPublic(repositoryAt(server), { kind: 'blob', digest: blobAt(server).digest }))
+  t.is(
+    (await access.isPublic(repositoryAt(server), { kind: 'blob', digest: blobAt(server).digest })).isAllowed,
+    true,
+  )
 })

@@ -10,17 +10,17 @@ const app = { registry: '123.dkr.ecr.eu-west-1.amazonaws.com', repository: 'team
 const pattern = '*.dkr.ecr.*.amazonaws.com'
 
 /** A provider that writes down what it was asked, and answers with `response`. */
-async function provider(t: ExecutionContext, response: unknown) {
+async function provider(t: ExecutionContext, response: unknown, version = 'v1') {
   const home = await mkdtemp(join(tmpdir(), 'shoal-providers-'))
   t.teardown(() => rm(home, { recursive: true, force: true }))
   const configFile = join(home, 'config.yaml')
   await writeFile(
     configFile,
     `kind: CredentialProviderConfig
-apiVersion: kubelet.config.k8s.io/v1
+apiVersion: kubelet.config.k8s.io/${version}
 providers:
   - name: ecr
-    apiVersion: credentialprovider.kubelet.k8s.io/v1
+    apiVersion: credentialprovider.kubelet.k8s.io/${version}
     matchImages: ["${pattern}"]
     defaultCacheDuration: "1h0m0s"
     args: [--flag]
@@ -64,6 +64,15 @@ test('the plugin is asked as kubelet asks it, and the longest pattern that fits 
   }
   t.deepEqual(await requests(), [`${JSON.stringify(request)} set --flag`])
 })
+
+for (const version of ['v1', 'v1beta1', 'v1alpha1']) {
+  test(`a plugin of version ${version} is asked in that version, and heard`, async (t) => {
+    const apiVersion = `credentialprovider.kubelet.k8s.io/${version}`
+    const { source, requests } = await provider(t, { ...response('Registry'), apiVersion }, version)
+    t.deepEqual(await source.find(app), { username: 'AWS', password: 'team' })
+    t.regex((await requests())[0] ?? '', new RegExp(`"apiVersion":"${apiVersion}"`))
+  })
+}
 
 test('an answer is kept as long as the plugin says, for what it says', async (t) => {
   const { source, requests, pass } = await provider(t, response('Image', '10m'))

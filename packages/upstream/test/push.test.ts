@@ -43,6 +43,22 @@ test('a push goes as it came, as the client and not as this node', async (t) => 
   t.deepEqual(answer.continuesAt, { path: 'blobs/sha256:x', query: '' })
 })
 
+test('a push does not go over a connection that the registry may have given up', async (t) => {
+  const used = new WeakSet<object>()
+  const server = await serve(t, async (request, response) => {
+    // What a registry does whose idle time is over at the very moment that a request arrives.
+    if (used.has(request.socket)) return void request.socket.destroy()
+    used.add(request.socket)
+    await buffer(request)
+    respond(response, 201)
+  })
+  const { push } = originAt(t, server)
+  for (const method of ['PUT', 'PATCH', 'DELETE', 'POST']) {
+    const answer = await push.forward(repositoryAt(server), { ...put, method, body: pieces() })
+    t.is(answer.status, 201)
+  }
+})
+
 test('an upload that goes on elsewhere does not go on through us', async (t) => {
   const server = await serve(t, (_, response) =>
     respond(response, 202, { location: 'https://uploads.example/v2/library/demo/1' }),

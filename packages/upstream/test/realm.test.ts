@@ -19,6 +19,23 @@ test('a neighbour in the registry’s domain is its own', (t) => {
   t.is(verdict('https://auth.docker.io/token', hub, true), 'own')
 })
 
+for (const [registry, service] of [
+  ['registry.corp.co.uk', 'auth.evil.co.uk'],
+  ['corp.azurecr.io', 'evil.azurecr.io'],
+  ['123.dkr.ecr.eu-west-1.amazonaws.com', 'evil.s3.amazonaws.com'],
+  ['co.uk', 'evil.co.uk'],
+] as const) {
+  test(`${service} is no part of ${registry}`, (t) => {
+    t.is(verdict(`https://${service}/token`, at(`https://${registry}/v2`), true), 'refused')
+    t.is(verdict(`https://${registry}/token`, at(`https://${registry}/v2`), true), 'own')
+  })
+}
+
+test('a neighbour below a country’s domain is the registry’s own', (t) => {
+  t.is(verdict('https://gitlab.corp.co.uk/jwt/auth', at('https://registry.corp.co.uk/v2'), true), 'own')
+  t.is(verdict('https://gitlab.com/jwt/auth', at('https://registry.gitlab.com/v2'), true), 'own')
+})
+
 test('the registry’s host is its own, at any port', (t) => {
   t.is(verdict('https://registry-1.docker.io:8443/token', hub, true), 'own')
 })

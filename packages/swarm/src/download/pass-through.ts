@@ -33,12 +33,12 @@ export interface Resumption {
 /** Whether the store's trouble is one that a pull gets over by doing without it. */
 export function isPassedThrough(error: unknown): error is StoreError {
   if (!(error instanceof StoreError)) return false
-  return error.fault !== 'closed' && error.fault !== 'partial-in-use'
+  return error.fault !== 'closed'
 }
 
 /**
- * Content from the origin that nothing is kept of, because the store can't: its disk is full or read-only, or the
- * blob is larger than the quota. A read of the whole still ends only when its digest is right.
+ * Content from the origin that nothing is kept of, because the store can't: its disk is full or read-only, the blob is
+ * larger than the quota, or a push or an import is about to complete it. A read of the whole still ends only when its digest is right.
  */
 export class PassThroughContent implements OpenContent {
   readonly descriptor: Descriptor

@@ -48,6 +48,7 @@ test('a blob larger than the quota is passed through, and the pull does not fail
 
 for (const [chunks, fault, what] of [
   [0, 'not-writable', 'a read-only file system'],
+  [0, 'partial-in-use', 'a blob that a push brings at the same moment'],
   [3, 'disk-full', 'a disk that is full midway'],
   [3, 'not-writable', 'a file system that becomes read-only midway'],
 ] as const) {
