@@ -30,6 +30,12 @@ const commands = [
 ]
 for (const add of commands) add(program)
 
+// Whoever reads what we print may have seen enough, as `head` has.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(exitCodes.done)
+  exitWith(error)
+})
+
 try {
   await program.parseAsync()
 } catch (error) {

@@ -1,6 +1,7 @@
 import test from 'ava'
+import { execa } from 'execa'
 import { version } from '../dist/version.js'
-import { shoal } from './cli.ts'
+import { cli, shoal } from './cli.ts'
 
 test.serial('version prints that of Shoal and of Node', async (t) => {
   const { status, stdout } = await shoal(['version'])
@@ -27,6 +28,13 @@ test.serial('help tells the flags, variables and defaults of the agent', async (
     /--registry-listen <host:port> .*\(SHOAL_REGISTRY_LISTEN;\s+default:\s+127\.0\.0\.1:5005\)/s,
   )
   t.false(stdout.includes('/elsewhere'))
+})
+
+test.serial('help that nobody reads to its end is no fault', async (t) => {
+  const script = '"$@" | true'
+  const args = ['-o', 'pipefail', '-c', script, 'bash', process.execPath, cli, 'agent', '--help']
+  const { exitCode, stderr } = await execa('bash', args, { reject: false, timeout: 60_000 })
+  t.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: '' })
 })
 
 for (const nodes of ['0', '65', 'x', '1.5', '']) {
