@@ -30,10 +30,10 @@ const commands = [
 ]
 for (const add of commands) add(program)
 
-// Whoever reads what we print may have seen enough, as `head` has.
+// Whoever read what we print has gone, as `head` does. A command goes on to its end and tells by its status how that was: one
+// that stopped here could leave a runtime half installed. What is of no use unread (a demo, an export) ends by itself.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(exitCodes.done)
-  exitWith(error)
+  if (error.code !== 'EPIPE') exitWith(error)
 })
 
 try {

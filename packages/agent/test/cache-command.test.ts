@@ -142,6 +142,17 @@ test.serial('an export can be piped into an import', async (t) => {
   t.like((await listIn(to)).images, [{ name, complete: true }])
 })
 
+test.serial('an export that nobody reads to its end has failed', async (t) => {
+  const node = await startNode(t)
+  await node.pull()
+  const args = ['-o', 'pipefail', '-c', '"$@" | head -c 1', 'bash', process.execPath, cli, 'cache']
+  const { exitCode } = await execa('bash', [...args, '--data-dir', node.dataDir, 'export', name, '-'], {
+    reject: false,
+    timeout: 60_000,
+  })
+  t.is(exitCode, 1)
+})
+
 test.serial('gc removes what belongs to no image, and keeps what does', async (t) => {
   const node = await startNode(t)
   await node.pull()

@@ -120,3 +120,16 @@ test.serial('with --keep the swarm serves until Ctrl-C, and then everything goes
   t.deepEqual(await readdir(dataDir), [])
   await t.throwsAsync(fetch(curl ?? ''))
 })
+
+test.serial('a demo whose output nobody reads any more ends, and leaves nothing', async (t) => {
+  const { directory } = await writeLayout(await temporaryDirectory(t), [someBytes(600_000)])
+  const dataDir = await temporaryDirectory(t)
+  const flags = ['--nodes', '2', '--image-dir', directory, '--data-dir', dataDir, '--keep']
+  const args = ['-o', 'pipefail', '-c', '"$@" | head -1', 'bash', process.execPath, cli, 'demo', ...flags]
+  const { exitCode, stderr } = await execa('bash', args, { reject: false, timeout: 60_000 })
+  t.deepEqual(
+    { exitCode, stderr },
+    { exitCode: 130, stderr: 'shoal: interrupted; everything was cleaned up' },
+  )
+  t.deepEqual(await readdir(dataDir), [])
+})
