@@ -55,6 +55,7 @@ export {
   StoreError,
   type StoreFault,
 } from './errors.ts'
+export { freeMemory } from './free-memory.ts'
 export {
   formatImageReference,
   type ImageReference,
@@ -73,7 +74,14 @@ export {
   parseManifest,
 } from './manifest.ts'
 export type { MetadataStore, TagRecord } from './metadata-store.ts'
-export type { ContentAddress, ContentKind, Origin, OriginContent, OriginListing } from './origin.ts'
+export type {
+  ContentAddress,
+  ContentKind,
+  FetchOptions,
+  Origin,
+  OriginContent,
+  OriginListing,
+} from './origin.ts'
 export type { AccessAnswer, AccessProbe, Credentials, OriginAccess } from './origin-access.ts'
 export type { OriginPush, PushAnswer, PushRequest } from './origin-push.ts'
 export type { ByteSource, TransferEvent, TransferListener } from './transfer-events.ts'

@@ -1,4 +1,4 @@
-import type { AbortOptions } from './blob-store.ts'
+import type { AbortOptions, StreamOptions } from './blob-store.ts'
 import type { ByteRange } from './byte-range.ts'
 import type { Descriptor } from './descriptor.ts'
 import type { Digest } from './digest.ts'
@@ -12,6 +12,12 @@ export interface ContentAddress {
   readonly repository: Repository
   readonly kind: ContentKind
   readonly digest: Digest
+}
+
+/** How content is asked for. */
+export interface FetchOptions extends StreamOptions {
+  /** @default all of it */
+  readonly range?: ByteRange
 }
 
 /** An answer of the origin, its body still on the way. */
@@ -41,7 +47,7 @@ export interface Origin {
   /** Size and media type of content, by HEAD. */
   describe(address: ContentAddress, options?: AbortOptions): Promise<Descriptor>
   /** The content or a range of it. The body must be read to its end, or its iterator returned. */
-  fetch(address: ContentAddress, options?: AbortOptions & { range?: ByteRange }): Promise<OriginContent>
+  fetch(address: ContentAddress, options?: FetchOptions): Promise<OriginContent>
   /** `tags/list`; `query` is passed through. */
   listTags(repository: Repository, query: string, options?: AbortOptions): Promise<OriginListing>
   /** `referrers/<digest>`; `query` is passed through. */

@@ -180,6 +180,30 @@ test.serial('a range is served while the rest arrives', async (t) => {
   await content.close()
 })
 
+test.serial(
+  'a reader that borrows gets the same bytes of a blob that is arriving, and their memory is given back',
+  async (t) => {
+    const origin = new MemoryOrigin(5)
+    const bytes = randomBlob(8 * MiB)
+    const address = origin.add(bytes)
+    const node = await startNode(t, { origin, secret: newSecret() })
+    const freedOf = async (borrow: boolean) => {
+      await using content = await node.swarm.content.open(address)
+      const pieces: Uint8Array[] = []
+      const copies: Uint8Array[] = []
+      for await (const piece of content.read(undefined, { borrow })) {
+        pieces.push(piece)
+        copies.push(Buffer.from(piece))
+      }
+      t.true(Buffer.concat(copies).equals(bytes))
+      return pieces.filter(({ length }) => length === 0).length
+    }
+    const [borrowed, own] = await Promise.all([freedOf(true), freedOf(false)])
+    t.true(borrowed > 0)
+    t.is(own, 0)
+  },
+)
+
 test.serial('upstream without ranges is asked for the whole once', async (t) => {
   const origin = new MemoryOrigin()
   origin.faults.ignoresRanges = true

@@ -1,4 +1,4 @@
-import { OriginError } from '@shoal/content'
+import { freeMemory, OriginError } from '@shoal/content'
 import { abandon } from './body.ts'
 import type { HttpAnswer } from './http-client.ts'
 import { detailOf, place } from './network-fault.ts'
@@ -8,6 +8,8 @@ export interface ExactBodyInit {
   readonly answer: HttpAnswer
   /** Bytes that must come: no more, no less. */
   readonly length: number
+  /** Whether the reader is done with each piece before it asks for the next. */
+  readonly borrow?: boolean | undefined
   readonly subject: Subject
   readonly signal?: AbortSignal | undefined
 }
@@ -34,7 +36,8 @@ export function exactBody(init: ExactBodyInit): AsyncIterableIterator<Uint8Array
   }
 }
 
-async function* readExactly({ answer, length, subject, signal }: ExactBodyInit): AsyncGenerator<Uint8Array> {
+async function* readExactly(init: ExactBodyInit): AsyncGenerator<Uint8Array> {
+  const { answer, length, borrow, subject, signal } = init
   let received = 0
   const cut = (why: string) => {
     const text = `${place(subject, answer.url)} stopped after ${received} of ${length} bytes: ${why}`
@@ -45,6 +48,7 @@ async function* readExactly({ answer, length, subject, signal }: ExactBodyInit):
       received += piece.length
       if (received > length) throw malformed(subject, `more than the ${length} bytes that it announced`)
       yield piece
+      if (borrow === true) freeMemory(piece)
     }
   } catch (error) {
     if (signal?.aborted) throw signal.reason

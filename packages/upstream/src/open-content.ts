@@ -11,6 +11,8 @@ export interface OpenContentInit {
   readonly answer: HttpAnswer
   readonly kind: ContentKind
   readonly asked: ByteRange | undefined
+  /** Whether the reader is done with each piece before it asks for the next. */
+  readonly borrow?: boolean | undefined
   readonly subject: Subject
   readonly signal?: AbortSignal | undefined
   readonly documentTimeoutMs: number
@@ -31,7 +33,7 @@ interface Extent {
  * @throws OriginError, or the signal's reason
  */
 export async function openContent(init: OpenContentInit): Promise<OriginContent> {
-  const { answer, kind, subject, signal } = init
+  const { answer, kind, subject, signal, borrow } = init
   const type = mediaType(answer.headers)
   if (answer.status === 200 && kind === 'manifest' && contentLength(answer.headers) === undefined) {
     const limits = { maxBytes: maxManifestBytes, timeoutMs: init.documentTimeoutMs }
@@ -40,7 +42,7 @@ export async function openContent(init: OpenContentInit): Promise<OriginContent>
   }
   const { size, range } = answer.status === 206 ? await partOf(init) : await wholeOf(init)
   checkSize(size, kind, subject)
-  const body = exactBody({ answer, length: range.end - range.start, subject, signal })
+  const body = exactBody({ answer, length: range.end - range.start, borrow, subject, signal })
   return { size, mediaType: type, range, body }
 }
 

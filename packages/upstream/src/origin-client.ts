@@ -8,6 +8,7 @@ import {
   type Digest,
   digestAlgorithm,
   digestFromHash,
+  type FetchOptions,
   InvalidInputError,
   isDigest,
   maxManifestBytes,
@@ -24,7 +25,7 @@ import { contentLength, mediaType, nextQuery, single } from './answer-headers.ts
 import { abandon, discard, readDocument } from './body.ts'
 import { formatRange } from './content-range.ts'
 import type { HttpAnswer } from './http-client.ts'
-import { checkSize, openContent } from './open-content.ts'
+import { checkSize, type OpenContentInit, openContent } from './open-content.ts'
 import type { RegistryRequest, Requester } from './requester.ts'
 import { malformed } from './subject.ts'
 import type { UpstreamTable } from './upstream-table.ts'
@@ -78,15 +79,13 @@ export class OriginClient implements Origin {
     return kind === 'manifest' ? this.#measure(request, digest) : this.#probe(request, digest)
   }
 
-  async fetch(
-    address: ContentAddress,
-    options: AbortOptions & { range?: ByteRange } = {},
-  ): Promise<OriginContent> {
+  async fetch(address: ContentAddress, options: FetchOptions = {}): Promise<OriginContent> {
     const request = this.#contentRequest(address, options)
-    return this.#open(request, address.kind, options.range, async () => {
+    const measure = async () => {
       const head = await this.#head(request, [])
       return contentLength(head.headers) ?? unknownSize(request)
-    })
+    }
+    return this.#open(request, { ...options, kind: address.kind, measure })
   }
 
   listTags(repository: Repository, query: string, options: AbortOptions = {}): Promise<OriginListing> {
@@ -145,16 +144,18 @@ export class OriginClient implements Origin {
   /** Asks for one byte of a blob to know the size of the whole. */
   async #probe(request: ContentRequest, digest: Digest): Promise<Descriptor> {
     const range = { start: 0, end: 1 }
-    const content = await this.#open(request, 'blob', range, async () => unknownSize(request))
+    const content = await this.#open(request, {
+      kind: 'blob',
+      range,
+      measure: async () => unknownSize(request),
+    })
     await content.body[Symbol.asyncIterator]().return?.()
     return { digest, size: content.size, mediaType: content.mediaType }
   }
 
   async #open(
     request: ContentRequest,
-    kind: ContentAddress['kind'],
-    asked: ByteRange | undefined,
-    measure: () => Promise<number>,
+    { kind, range: asked, borrow, measure }: FetchOptions & Pick<OpenContentInit, 'kind' | 'measure'>,
   ): Promise<OriginContent> {
     const range: Record<string, string> = asked === undefined ? {} : { range: formatRange(checkRange(asked)) }
     const headers = { ...request.headers, ...range }
@@ -162,7 +163,7 @@ export class OriginClient implements Origin {
     const { subject, signal } = request
     try {
       const documentTimeoutMs = this.#documentTimeoutMs
-      return await openContent({ answer, kind, asked, subject, signal, documentTimeoutMs, measure })
+      return await openContent({ answer, kind, asked, borrow, subject, signal, documentTimeoutMs, measure })
     } catch (error) {
       abandon(answer.body)
       throw error

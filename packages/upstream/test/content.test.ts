@@ -27,6 +27,23 @@ test('fetches a blob whole', async (t) => {
   t.deepEqual(server.lines, [`GET /v2/library/demo/blobs/${address.digest}`])
 })
 
+test('gives memory back as a reader that borrows asks for the next piece, and leaves it to any other', async (t) => {
+  const server = await serve(t, (request, response) => respondWith(bytes, request.headers.range, response))
+  const freedOf = async (borrow: boolean) => {
+    const { body } = await originAt(t, server).fetch(blobAt(server, bytes), { borrow })
+    const pieces: Uint8Array[] = []
+    const copies: Uint8Array[] = []
+    for await (const piece of body) {
+      pieces.push(piece)
+      copies.push(Buffer.from(piece))
+    }
+    t.deepEqual(Buffer.concat(copies), bytes)
+    return pieces.filter(({ length }) => length === 0).length
+  }
+  t.true((await freedOf(true)) > 0)
+  t.is(await freedOf(false), 0)
+})
+
 test('fetches a range, and knows the size of the whole', async (t) => {
   const server = await serve(t, (request, response) => respondWith(bytes, request.headers.range, response))
   const content = await originAt(t, server).fetch(blobAt(server), { range: { start: 1000, end: 2000 } })

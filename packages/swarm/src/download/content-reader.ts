@@ -6,10 +6,12 @@ import {
   type Descriptor,
   DigestMismatchError,
   digestFromHash,
+  freeMemory,
   InvalidInputError,
   type OpenContent,
   type StoredBlob,
   StoreError,
+  type StreamOptions,
   type TransferListener,
 } from '@shoal/content'
 import type { ServedBlob } from '../exchange/served-blob.ts'
@@ -67,7 +69,7 @@ export class ArrivingContent implements OpenContent {
     this.#passThrough = passThrough
   }
 
-  async *read(range?: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array> {
+  async *read(range?: ByteRange, options?: StreamOptions): AsyncIterable<Uint8Array> {
     const { layout } = this.#blob.source
     const { start, end } = range ?? { start: 0, end: layout.size }
     if (start < 0 || end > layout.size || start > end) {
@@ -99,7 +101,7 @@ export class ArrivingContent implements OpenContent {
   async *#follow(
     { start, end }: ByteRange,
     given: Map<number, Uint8Array>,
-    options?: AbortOptions,
+    options?: StreamOptions,
   ): AsyncGenerator<Uint8Array> {
     const { layout } = this.#blob.source
     if (layout.size === 0) await this.#verified(options)
@@ -123,6 +125,7 @@ export class ArrivingContent implements OpenContent {
       const bytes = await this.#readUnlessTakenBack(piece, options)
       if (bytes === undefined) continue
       yield bytes
+      if (options?.borrow === true) freeMemory(bytes)
       position = piece.end
     }
   }

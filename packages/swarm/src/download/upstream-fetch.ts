@@ -3,10 +3,10 @@ import {
   type ChunkLayout,
   type ChunkRun,
   type ContentAddress,
+  freeMemory,
   type Origin,
   OriginError,
 } from '@shoal/content'
-import { freeMemory } from '../free-memory.ts'
 import type { UpstreamFailure } from './download-events.ts'
 import type { IncomingChunks } from './incoming-chunks.ts'
 
@@ -37,7 +37,8 @@ export async function fetchRun(fetch: UpstreamFetch, options?: AbortOptions): Pr
   const { layout, run } = fetch
   const wanted = { start: layout.rangeOf(run.start).start, end: layout.rangeOf(run.end - 1).end }
   const whole = wanted.start === 0 && wanted.end === layout.size
-  const content = await fetch.origin.fetch(fetch.address, whole ? options : { ...options, range: wanted })
+  const part = whole ? {} : { range: wanted }
+  const content = await fetch.origin.fetch(fetch.address, { ...options, ...part, borrow: true })
   if (content.size !== layout.size) {
     throw new OriginError(
       'malformed',

@@ -1,5 +1,4 @@
-import { type AbortOptions, ChunkLayout, ChunkSet, InvalidInputError } from '@shoal/content'
-import { freeMemory } from '../free-memory.ts'
+import { type AbortOptions, ChunkLayout, ChunkSet, freeMemory, InvalidInputError } from '@shoal/content'
 import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
 import type { WantedBlob } from '../wanted-blob.ts'

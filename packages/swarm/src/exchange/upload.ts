@@ -1,5 +1,4 @@
-import { InvalidInputError, type TransferListener } from '@shoal/content'
-import { freeMemory } from '../free-memory.ts'
+import { freeMemory, InvalidInputError, type TransferListener } from '@shoal/content'
 import type { MessageStream } from '../host/message-stream.ts'
 import { ExchangeReply, ExchangeRequest } from '../wire/exchange.ts'
 import { zoneField } from '../zones.ts'

@@ -1,6 +1,5 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
-import { ShoalError } from '@shoal/content'
-import { freeMemory } from '../free-memory.ts'
+import { freeMemory, ShoalError } from '@shoal/content'
 import type { CipherSuite } from './cipher-suite.ts'
 import { tagBytes } from './noise-frame.ts'
 
