@@ -1,6 +1,6 @@
 import type { ChunkRun } from '@shoal/content'
 import type { LeaseEvent } from '../../packages/swarm/dist/coordination/lease-events.js'
-import { minNewsIntervalMs } from '../../packages/swarm/dist/coordination/news-interval.js'
+import { landedDelayMs, minNewsIntervalMs } from '../../packages/swarm/dist/coordination/news-interval.js'
 import type { DownloadEvent } from '../../packages/swarm/dist/download/download-events.js'
 import type { FarShare } from '../../packages/swarm/dist/zones.js'
 import type { MemberEvents, SimulatedCoordinator } from './simulated-coordinator.ts'
@@ -54,7 +54,15 @@ export class CoordinatorLine implements MemberEvents {
   landed(index: number, isVouched: boolean): void {
     this.#unsent.push({ type: 'landed', member: this.#init.node.name, index })
     if (isVouched) this.#vouched++
-    this.#flush(isVouched ? minNewsIntervalMs : this.#newsDelayMs)
+    const { node, outstanding } = this.#init
+    const isOnly = ({ start, end }: ChunkRun) => start === index && end === index + 1
+    const delayMs = landedDelayMs({
+      isLocal: this.#coordinator?.node === node,
+      wasLeased: isVouched,
+      isLast: isVouched && outstanding().every(isOnly),
+      newsDelayMs: this.#newsDelayMs,
+    })
+    this.#flush(delayMs)
   }
 
   send(event: LeaseEvent): void {

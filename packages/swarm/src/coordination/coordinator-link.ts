@@ -7,7 +7,7 @@ import type { FarShare } from '../zones.ts'
 import { zoneField } from '../zones.ts'
 import type { Coordinator } from './coordinator.ts'
 import { CoordinatorChoice } from './coordinator-choice.ts'
-import { maxNewsIntervalMs, minNewsIntervalMs } from './news-interval.ts'
+import { landedDelayMs, maxNewsIntervalMs, minNewsIntervalMs } from './news-interval.ts'
 import { decodeVouched, type VouchedHash } from './vouched-hashes.ts'
 
 const rejoinDelayMs = 200
@@ -96,9 +96,15 @@ export class CoordinatorLink {
   /** `hash` for a chunk that came from upstream: this node vouches for it. */
   landed(index: number, hash?: Uint8Array<ArrayBuffer>): void {
     this.#unsent.landed.push(hash === undefined ? { index } : { index, hash })
-    if (hash !== undefined) this.#toldOfWorkAt = performance.now()
-    // The coordinator waits for what it leased; the rest can wait longer, the more it has to hear.
-    this.#flush(hash === undefined ? this.#newsDelayMs : minNewsIntervalMs)
+    const wasLeased = hash !== undefined
+    if (wasLeased) this.#toldOfWorkAt = performance.now()
+    const delayMs = landedDelayMs({
+      isLocal: this.#coordinator === this.#host.peer,
+      wasLeased,
+      isLast: wasLeased && isOnly(this.#leased(), index),
+      newsDelayMs: this.#newsDelayMs,
+    })
+    this.#flush(delayMs)
   }
 
   /** Bytes came in from upstream. */
@@ -286,6 +292,11 @@ export class CoordinatorLink {
       this.#hangUp?.() // the join loop goes on with the next candidate, and tells it everything anew
     }
   }
+}
+
+/** Whether the runs have no other chunk than this one, which lands just now. */
+function isOnly(runs: readonly ChunkRun[], index: number): boolean {
+  return runs.every(({ start, end }) => start === index && end === index + 1)
 }
 
 function checkedRun({ start, end }: ChunkRun): ChunkRun {

@@ -10,3 +10,20 @@ export const maxNewsIntervalMs = 2_000
 export function newsIntervalMs(members: number): number {
   return Math.min(maxNewsIntervalMs, Math.max(minNewsIntervalMs, members * intervalMsPerMember))
 }
+
+export interface LandedChunk {
+  /** Whether the coordinator is this node itself, so that telling it costs nothing. */
+  readonly isLocal: boolean
+  /** Whether it was leased: then the coordinator waits for it. */
+  readonly wasLeased: boolean
+  /** Whether nothing is leased to this node any more, so that it has nothing to do until it is given more. */
+  readonly isLast: boolean
+  /** How long news gather, as the coordinator said. */
+  readonly newsDelayMs: number
+}
+
+/** How long a member may keep the news of a chunk that landed, in milliseconds. */
+export function landedDelayMs({ isLocal, wasLeased, isLast, newsDelayMs }: LandedChunk): number {
+  if (isLocal || (wasLeased && isLast)) return 0
+  return wasLeased ? minNewsIntervalMs : newsDelayMs
+}
