@@ -41,6 +41,14 @@ test('a client that reads in order does not wait long for its next chunk, howeve
   t.true(outcome.longestWait < 5_000, `it waited ${outcome.longestWait} ms`)
 })
 
+test('fast links are not left idle while news of what landed gather', (t) => {
+  const fast = ['--size', '100MB', '--link', '10gbit', '--upstream', '10gbit']
+  const last = (nodes: string) => simulate('--nodes', nodes, ...fast).outcome.completedAt.at(-1) ?? 0
+  // 80 ms by the bound, after 130 ms in which holders are looked for.
+  t.true(last('1') < 400, `alone it took ${last('1')} ms`)
+  t.true(last('2') < 500, `two took ${last('2')} ms`)
+})
+
 test('nobody is left behind although a message travels for longer than a chunk', (t) => {
   const { scenario, outcome } = simulate('--nodes', '50', '--latency', '20ms', '--upstream-latency', '20ms')
   const { lastOverBound } = reportOf(scenario, outcome).json

@@ -13,7 +13,10 @@ import type { SwarmMember } from './swarm-member.ts'
  */
 export const greetingMs = 300
 /** A run is one HTTP range request: long enough to hide a round trip, short enough to share. */
-const maxRunChunks = 8
+const usualRunChunks = 8
+/** Runs are longer while they take no longer than this: on a fast link a round trip is worth many chunks. */
+const fastRunMs = 250
+const maxRunChunks = 32
 /**
  * A client reads in order, so the last chunk of a run must not come much later than the first. While it is not known how
  * long one takes, runs are short.
@@ -30,8 +33,8 @@ const runsPerFetcher = 2
  * instead of 1.49, of 4 at 1.06 instead of 1.16, of 6 at 1.07 instead of 1.08; of 8 it would come later than without.
  */
 const membersAhead = 6
-/** A member that has so many chunks leased gets no more for what its clients wait for. */
-const maxWantedChunks = 64
+/** A member that has so many chunks leased gets no more for what its clients wait for: two runs in order, and six for clients. */
+const maxWantedChunks = 2 * maxRunChunks + 6 * usualRunChunks
 /** With so many chunks left of its run, a fetcher no longer counts: the next one's request travels meanwhile. */
 const nearlyDoneChunks = 1
 /** A lease on which no byte moves for so long is given to someone else. */
@@ -212,7 +215,7 @@ export class LeaseTable {
     const commands: LeaseCommand[] = []
     for (const index of indexes) {
       if (member.leased.size >= maxWantedChunks) break
-      const run = this.#free.runAt(index, this.#runLength())
+      const run = this.#free.runAt(index, Math.min(usualRunChunks, this.#runLength()))
       if (run !== undefined) commands.push(this.#leaseRun(member, run, now))
     }
     return commands
@@ -284,11 +287,16 @@ export class LeaseTable {
 
   #runLength(): number {
     if (this.#wholeOnly) return this.#count
-    if (this.#members.size === 1) return maxRunChunks
+    const most = Math.max(usualRunChunks, Math.min(maxRunChunks, this.#chunksIn(fastRunMs) ?? 0))
+    if (this.#members.size === 1) return most
     const fetchers = Math.max(1, Math.min(this.#members.size, this.#pace.fetchers))
     const fair = Math.ceil(this.#free.size / (runsPerFetcher * fetchers))
-    const timely = this.#usualChunkMs === 0 ? firstRunChunks : Math.floor(maxRunMs / this.#usualChunkMs)
-    return Math.max(1, Math.min(maxRunChunks, fair, timely))
+    return Math.max(1, Math.min(most, fair, this.#chunksIn(maxRunMs) ?? firstRunChunks))
+  }
+
+  /** How many chunks a usual fetcher brings in that time; undefined before that is known. */
+  #chunksIn(ms: number): number | undefined {
+    return this.#usualChunkMs === 0 ? undefined : Math.floor(ms / this.#usualChunkMs)
   }
 
   /** The first who is sent the whole keeps it; whoever else is sent it too is told to hang up. */

@@ -6,8 +6,10 @@ import { type DownloadCommand, noCommands, type UpstreamFailure } from './downlo
 const maxFetches = 2
 /** So many more are for clients that read elsewhere: they don't wait for what runs to end. */
 const maxReaderFetches = 2
-/** Chunks in one request. */
-const maxRunChunks = 8
+/** Chunks in one request: leases are as long as suits how fast they come. */
+const maxRunChunks = 32
+/** Where readers wait, or nobody knows how fast chunks come. */
+const usualRunChunks = 8
 /** After upstream failed, it is asked again this much later, doubling. */
 const retryMs = 500
 const maxFailures = 3
@@ -134,9 +136,9 @@ export class UpstreamPlan {
     if (this.#fetches.length >= maxFetches + maxReaderFetches) return noCommands
     const commands = this.#leased.size > 0 ? this.#fetchFor(places(), now) : []
     while (this.#fetches.length < maxFetches && this.isUsable(now)) {
-      const run = firstRun(this.#owed) ?? firstRun(this.#leased) ?? (this.isIdle ? alone(now) : undefined)
+      const run = this.#next(() => (this.isIdle ? alone(now) : undefined))
       if (run === undefined) break
-      commands.push(this.#start({ start: run.start, end: Math.min(run.end, run.start + maxRunChunks) }))
+      commands.push(this.#start(run))
     }
     return commands
   }
@@ -179,7 +181,7 @@ export class UpstreamPlan {
   /** What readers wait for and is leased to us; the more they are, the less each time, so that each has its turn soon. */
   #fetchFor(places: readonly number[], now: number): DownloadCommand[] {
     const commands: DownloadCommand[] = []
-    const length = Math.max(1, Math.floor(maxRunChunks / places.length))
+    const length = Math.max(1, Math.floor(usualRunChunks / places.length))
     for (const start of places) {
       if (this.#fetches.length >= maxFetches + maxReaderFetches || !this.isUsable(now)) break
       if (!this.#leased.has(start)) continue
@@ -188,6 +190,13 @@ export class UpstreamPlan {
       commands.push(this.#start({ start, end }))
     }
     return commands
+  }
+
+  #next(alone: () => ChunkRun | undefined): ChunkRun | undefined {
+    const leased = this.#owed.size > 0 ? undefined : firstRun(this.#leased)
+    if (leased !== undefined) return atMost(maxRunChunks, leased)
+    const run = firstRun(this.#owed) ?? alone()
+    return run && atMost(usualRunChunks, run)
   }
 
   #start(run: ChunkRun): DownloadCommand {
@@ -210,6 +219,10 @@ export class UpstreamPlan {
 
 function firstRun(chunks: ChunkSet): ChunkRun | undefined {
   return chunks.size === 0 ? undefined : chunks.runs()[0]
+}
+
+function atMost(chunks: number, { start, end }: ChunkRun): ChunkRun {
+  return { start, end: Math.min(end, start + chunks) }
 }
 
 function* indexesOf(runs: readonly ChunkRun[], count: number): Generator<number> {

@@ -122,7 +122,7 @@ test('runs shrink as members join', (t) => {
     for (let n = 0; n < members; n++) table.step({ type: 'join', member: `m${n}`, held: none(64) }, 0)
     const asked = table.step({ type: 'ask', member: 'm0', willing: true }, 0)
     const index = leasesOf(asked, 'm0')[0] ?? -1
-    return leasesOf(table.step({ type: 'landed', member: 'm0', index }, 10), 'm0').length
+    return leasesOf(table.step({ type: 'landed', member: 'm0', index }, 100), 'm0').length
   }
   t.is(runOf(1), 8)
   t.is(runOf(16), 2)
@@ -165,7 +165,7 @@ test('where as many fetch as upstream has use for, nobody has a run ahead', (t) 
   for (let n = 0; n < 16; n++) table.step({ type: 'join', member: `m${n}`, held: none(1_000) }, 0)
   const ask = (member: string) => leasesOf(table.step({ type: 'ask', member, willing: true }, 0), member)
   const [index = -1] = ask('m0')
-  table.step({ type: 'landed', member: 'm0', index }, 10)
+  table.step({ type: 'landed', member: 'm0', index }, 100)
   const runs = Array.from({ length: 15 }, (_, n) => ask(`m${n + 1}`))
   t.is(runs.at(-1)?.length, 8)
 })
@@ -183,7 +183,7 @@ test('a member that would fetch no more gets no run ahead', (t) => {
 })
 
 /** How many chunks each lease has that goes to `a`, who lands all in turn, beside members that have nothing to do. */
-function runLengths(chunks: number, beside: readonly string[]): number[] {
+function runLengths(chunks: number, beside: readonly string[], chunkMs = 100): number[] {
   const table = tableOf(chunks)
   table.step({ type: 'settled' }, 0)
   for (const member of ['a', ...beside]) table.step({ type: 'join', member, held: none(chunks) }, 0)
@@ -199,7 +199,7 @@ function runLengths(chunks: number, beside: readonly string[]): number[] {
   take(table.step({ type: 'ask', member: 'a', willing: true }, 0))
   let now = 0
   for (let index = leased.shift(); index !== undefined; index = leased.shift()) {
-    now += 10
+    now += chunkMs
     take(table.step({ type: 'landed', member: 'a', index }, now))
   }
   return lengths
@@ -217,6 +217,12 @@ test('runs shrink towards the end', (t) => {
 
 test('the runs of a member that is alone stay long', (t) => {
   t.deepEqual(runLengths(64, []), Array(8).fill(8))
+})
+
+test('runs take a quarter of a second where eight chunks take less, and never are of more than 32', (t) => {
+  t.deepEqual(runLengths(1_000, [], 10).slice(0, 4), [8, 25, 25, 25])
+  t.deepEqual(runLengths(1_000, [], 2).slice(0, 4), [8, 32, 32, 32])
+  t.deepEqual(runLengths(1_000, ['b'], 2).slice(0, 3), [1, 32, 32])
 })
 
 test('so many members fetch at the same time as upstream has use for, and no more', (t) => {
@@ -453,6 +459,6 @@ test('no more than so much is leased to a member out of turn', (t) => {
   table.step({ type: 'settled' }, 0)
   table.step({ type: 'join', member: 'a', held: none(1_000) }, 0)
   const indexes = Array.from({ length: 100 }, (_, n) => n * 10)
-  t.is(leasesOf(table.step({ type: 'want', member: 'a', indexes }, 0), 'a').length, 64)
+  t.is(leasesOf(table.step({ type: 'want', member: 'a', indexes }, 0), 'a').length, 112)
   t.deepEqual(table.step({ type: 'want', member: 'a', indexes: [9] }, 0), [])
 })
