@@ -7,6 +7,7 @@ import {
   isCanaryName,
   mediaTypes,
   OriginError,
+  ociArchitecture,
   type Repository,
 } from '@shoal/content'
 import type { RunningOrigin } from '@shoal/upstream'
@@ -87,7 +88,7 @@ interface Canary {
 function createCanary(name: string): Canary {
   const layer = partOf('application/vnd.oci.image.layer.v1.tar', tarOf('canary', Buffer.from(`${name}\n`)))
   const config = jsonPart('application/vnd.oci.image.config.v1+json', {
-    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+    architecture: ociArchitecture(),
     os: 'linux',
     config: {},
     rootfs: { type: 'layers', diff_ids: [layer.digest] },

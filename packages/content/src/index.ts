@@ -84,5 +84,6 @@ export type {
 } from './origin.ts'
 export type { AccessAnswer, AccessProbe, Credentials, OriginAccess } from './origin-access.ts'
 export type { OriginPush, PushAnswer, PushRequest } from './origin-push.ts'
+export { ociArchitecture, ofPlatform } from './platform.ts'
 export type { ByteSource, TransferEvent, TransferListener } from './transfer-events.ts'
 export type { Upload, UploadStore } from './upload-store.ts'

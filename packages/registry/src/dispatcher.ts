@@ -12,6 +12,7 @@ import { type Delivery, type Exchange, StoppingError } from './exchange.ts'
 import { endWithFin } from './linger.ts'
 import { sendListing, serveListing } from './listing-handler.ts'
 import { serveManifest } from './manifest-handler.ts'
+import type { ManifestsAhead } from './manifests-ahead.ts'
 import { servePush } from './push-handler.ts'
 import type { PushKeeper } from './push-keeper.ts'
 import type { ReferenceResolver } from './reference-resolver.ts'
@@ -38,6 +39,7 @@ export interface DispatcherInit {
   readonly contents: RepositoryContents
   readonly keeper: PushKeeper
   readonly tags: ReferenceResolver
+  readonly ahead: ManifestsAhead
   readonly manifestTimeoutMs: number
   readonly firstByteTimeoutMs: number
   readonly stallTimeoutMs: number

@@ -11,12 +11,14 @@ import {
   type ManifestLoaderComponents,
   requireManifestSize,
 } from './manifest-loader.ts'
+import type { ManifestsAhead } from './manifests-ahead.ts'
 import type { ReferenceResolver, ResolvedReference } from './reference-resolver.ts'
 import { namespaceHeader, type ResponseHeaders, sendBuffer, sendHead } from './respond.ts'
 import type { ManifestRoute } from './router.ts'
 
 export interface ManifestHandlerInit extends ManifestLoaderComponents {
   readonly tags: ReferenceResolver
+  readonly ahead: ManifestsAhead
   /** From the request to the first byte of the answer. */
   readonly manifestTimeoutMs: number
 }
@@ -38,17 +40,24 @@ export async function serveManifest(
   })
   const { signal } = deadline
   const { reference, repository } = route
-  const resolve = (text: string) => {
+  const resolve: Resolve = (text, options) => {
     const seen = seenOf(admission, 'manifest', text)
-    return init.tags.resolve({ ...admission, repository, text, seen }, { signal })
+    return init.tags.resolve({ ...admission, repository, text, seen }, options)
+  }
+  const fetchNext = ({ manifest }: LoadedManifest) => {
+    if (exchange.isHead || manifest === undefined) return
+    init.ahead.fetch(manifest.manifests, ({ digest }, { signal }) =>
+      loadOfRepository(init, { repository, digest }, { resolve, signal }),
+    )
   }
   if ('digest' in reference) {
     const { digest } = reference
     const manifest = await loadOfRepository(init, { repository, digest }, { resolve, signal })
+    fetchNext(manifest)
     return sendManifest(exchange, manifest, namespaceHeader(route))
   }
 
-  const resolved = await resolve(reference.tag)
+  const resolved = await resolve(reference.tag, { signal })
   init.contents.add(repository, [resolved.descriptor.digest])
   const headers = { ...namespaceHeader(route), ...tagHeaders(route, resolved) }
   requireManifestSize(resolved.descriptor.digest, resolved.descriptor.size)
@@ -56,8 +65,12 @@ export async function serveManifest(
   if (descriptor !== undefined) return sendDescriptor(exchange, descriptor, headers)
   const { digest } = resolved.descriptor
   const manifest = await loadManifest(init, { repository, digest }, { signal })
+  fetchNext(manifest)
   return sendManifest(exchange, manifest, headers)
 }
+
+/** What the registry has by a tag or a digest. */
+type Resolve = (text: string, options: { readonly signal: AbortSignal }) => Promise<ResolvedReference>
 
 /**
  * A manifest by its digest, once the repository is known to have it. One that an index of it names has a size already, so
@@ -66,12 +79,12 @@ export async function serveManifest(
 async function loadOfRepository(
   init: ManifestHandlerInit,
   { repository, digest }: { readonly repository: Repository; readonly digest: Digest },
-  { resolve, signal }: { readonly resolve: (text: string) => Promise<unknown>; readonly signal: AbortSignal },
+  { resolve, signal }: { readonly resolve: Resolve; readonly signal: AbortSignal },
 ): Promise<LoadedManifest> {
   const { contents } = init
   if (contents.has(repository, digest)) return await loadManifest(init, { repository, digest }, { signal })
   const isClaimed = contents.isClaimed(repository, digest)
-  const isThere = resolve(digest)
+  const isThere = resolve(digest, { signal })
     .catch((error) => {
       // Nobody can say otherwise now, and whoever may read the index has been let in.
       if (!isOriginAway(error) || !isClaimed) throw error

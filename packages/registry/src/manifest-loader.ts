@@ -34,6 +34,8 @@ export interface LoadedManifest {
   readonly bytes: Uint8Array
   /** As it was pushed, as far as anyone knows. */
   readonly mediaType: string
+  /** Undefined for one of a kind that nobody here can parse. */
+  readonly manifest: Manifest | undefined
 }
 
 const unknownMediaType = 'application/octet-stream'
@@ -69,7 +71,8 @@ export async function loadManifest(
     unwanted.abort(error)
     throw error
   }
-  const { manifest, ...loaded } = await fetching
+  const loaded = await fetching
+  const { manifest } = loaded
   if (manifest !== undefined) await record(components, { repository, digest, manifest }, signal)
   return loaded
 }
@@ -78,7 +81,7 @@ async function fetchManifest(
   components: Pick<ManifestLoaderComponents, 'content' | 'report'>,
   { repository, digest }: ManifestInRepository,
   signal: AbortSignal,
-): Promise<LoadedManifest & { readonly manifest: Manifest | undefined }> {
+): Promise<LoadedManifest> {
   const { report } = components
   const address = { repository, kind: 'manifest', digest } as const
   const content = await openContent(components.content, address, { signal, report })

@@ -13,6 +13,7 @@ import { type DispatcherInit, dispatch } from './dispatcher.ts'
 import type { RegistryListener, ReportDegraded } from './events.ts'
 import { StoppingError } from './exchange.ts'
 import type { ListenAddress } from './listen-address.ts'
+import { ManifestsAhead } from './manifests-ahead.ts'
 import { PushKeeper } from './push-keeper.ts'
 import { ReferenceResolver } from './reference-resolver.ts'
 import { RepositoryContents } from './repository-contents.ts'
@@ -126,6 +127,7 @@ class HttpRegistry implements Registry {
   readonly #tags: ReferenceResolver
   readonly #gate: AccessGate
   readonly #keeper: PushKeeper
+  readonly #ahead: ManifestsAhead
   readonly #server: ShimServer
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -155,6 +157,7 @@ class HttpRegistry implements Registry {
         now,
       },
     )
+    this.#ahead = new ManifestsAhead(manifestTimeoutMs)
     this.#keeper = new PushKeeper({ uploads: components.uploads, report })
     const dispatcher: DispatcherInit = {
       content,
@@ -167,6 +170,7 @@ class HttpRegistry implements Registry {
       contents: new RepositoryContents(),
       keeper: this.#keeper,
       tags: this.#tags,
+      ahead: this.#ahead,
       manifestTimeoutMs,
       firstByteTimeoutMs: init.firstByteTimeoutMs ?? 14_500,
       stallTimeoutMs: init.stallTimeoutMs ?? 14_000,
@@ -200,5 +204,6 @@ class HttpRegistry implements Registry {
     this.#keeper.close()
     this.#gate.close(new StoppingError())
     this.#tags.close(new StoppingError())
+    await this.#ahead.close(new StoppingError())
   }
 }

@@ -1,12 +1,18 @@
 import { createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type AbortOptions, type Descriptor, digestFromHash, digestHex, mediaTypes } from '@shoal/content'
+import {
+  type AbortOptions,
+  type Descriptor,
+  digestFromHash,
+  digestHex,
+  mediaTypes,
+  ociArchitecture,
+} from '@shoal/content'
 import { DemoError } from './demo-error.ts'
 import { formatBytes } from './format.ts'
 import type { PlannedLayer } from './layer-plan.ts'
 import { type WrittenLayer, writeLayer } from './layer-writer.ts'
-import { ociArchitecture } from './platform.ts'
 import type { TarEntry } from './tar-stream.ts'
 import { forEachOf } from './work-pool.ts'
 

@@ -8,12 +8,12 @@ import {
   digestAlgorithm,
   digestFromHash,
   maxManifestBytes,
+  ofPlatform,
   parseDigest,
   parseManifest,
 } from '@shoal/content'
 import { Pool } from 'undici'
 import { DemoError } from './demo-error.ts'
-import { choosePlatform } from './platform.ts'
 import { forEachOf } from './work-pool.ts'
 
 /** What to pull, and through whose shim. */
@@ -77,7 +77,7 @@ class Pull {
   async run(): Promise<PulledImage> {
     const root = await this.#resolve()
     let manifest = parseManifest(await this.#manifest(root))
-    const chosen = choosePlatform(manifest.manifests)
+    const chosen = ofPlatform(manifest.manifests) ?? manifest.manifests[0]
     if (chosen !== undefined) manifest = parseManifest(await this.#manifest(chosen))
     const blobs = new Map(manifest.blobs.map((blob) => [blob.digest, blob]))
     await forEachOf(blobs.values(), parallelBlobs, (blob) => this.#blob(blob))

@@ -7,12 +7,12 @@ import {
   digestHex,
   type Manifest,
   maxManifestBytes,
+  ofPlatform,
   parseManifest,
 } from '@shoal/content'
 import { readTextFile } from '../config/text-file.ts'
 import { readableFault } from '../readable-fault.ts'
 import { DemoError } from './demo-error.ts'
-import { choosePlatform } from './platform.ts'
 
 /** An OCI image layout on disk, and one image in it. */
 export interface OciLayout {
@@ -45,7 +45,7 @@ export async function openLayout(directory: string): Promise<OciLayout> {
 
   const root = await rootOf(directory)
   const top = await read(root)
-  const chosen = choosePlatform(top.manifests)
+  const chosen = ofPlatform(top.manifests) ?? top.manifests[0]
   const manifest = chosen === undefined ? top : await read(chosen)
   for (const blob of manifest.blobs) await assertThere(pathOf(blob.digest), blob)
 
