@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { ChunkLayout, type Descriptor, type Digest } from '@shoal/content'
+import { ChunkLayout, type Descriptor } from '@shoal/content'
 import { BlobFile } from './blob-file.ts'
 import type { CacheIndex } from './cache-index.ts'
 import type { DataDirectory } from './data-directory.ts'
-import type { OpenFile } from './file-layer.ts'
+import type { FileLayer, OpenFile } from './file-layer.ts'
 import type { Operation } from './index-database.ts'
 import { FilePartial, type FilePartialInit } from './partial-blob.ts'
 import { errorCode, storeError } from './store-errors.ts'
@@ -20,15 +20,13 @@ export async function openFilePartial({ directory, signal, ...init }: OpenPartia
   const { digest, size, mediaType } = descriptor
   const { count } = new ChunkLayout(size) // refuses a size that is none, before anything is created
   const row = await index.partials.get(digest)
-  if (row?.size !== size) {
-    await index.removePartial(digest)
-    await directory.removePartial(digest)
-  }
-  const file = await openSparse(directory, descriptor)
+  const isLeft = row?.size === size
+  if (row !== undefined && !isLeft) await index.removePartial(digest)
+  const file = await openSparse(directory, descriptor, { isLeft })
   try {
     await index.commit([index.partials.put(digest, { size, mediaType })])
     const partial = new FilePartial({ ...init, file })
-    if (count > 0) await resumeChunks({ partial, file, index, signal })
+    if (isLeft && count > 0) await resumeChunks({ partial, file, index, signal })
     return partial
   } catch (error) {
     await file.close()
@@ -37,10 +35,15 @@ export async function openFilePartial({ directory, signal, ...init }: OpenPartia
 }
 
 /** Full size at once, so that any chunk has its place; a file system gives blocks to what is written only. */
-async function openSparse(directory: DataDirectory, { digest, size }: Descriptor): Promise<BlobFile> {
+async function openSparse(
+  directory: DataDirectory,
+  { digest, size }: Descriptor,
+  { isLeft }: { readonly isLeft: boolean },
+): Promise<BlobFile> {
+  const path = directory.partial(digest) // refuses a digest that is none
   const doing = `creating the file of partial blob ${digest}`
   try {
-    const handle = await openUnshared(directory, digest)
+    const handle = await (isLeft ? openUnshared : create)(path, directory.files)
     try {
       await handle.truncate(size)
     } catch (error) {
@@ -53,25 +56,35 @@ async function openSparse(directory: DataDirectory, { digest, size }: Descriptor
   }
 }
 
+/** Most blobs are new, and then there is nothing to remove. */
+async function create(path: string, files: FileLayer): Promise<OpenFile> {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL
+  const open = () => files.open(path, flags)
+  const handle = await unless('EEXIST', open)
+  if (handle !== undefined) return handle
+  await files.remove(path)
+  return open()
+}
+
 /**
  * A file that has another name too, in somebody else's directory, is not for us to write, nor is one that came from there
  * read-only: we begin a new one.
  */
-async function openUnshared(directory: DataDirectory, digest: Digest): Promise<OpenFile> {
+async function openUnshared(path: string, files: FileLayer): Promise<OpenFile> {
   const flags = constants.O_RDWR | constants.O_CREAT
-  const open = () => directory.files.open(directory.partial(digest), flags)
-  const handle = await unlessDenied(open)
+  const open = () => files.open(path, flags)
+  const handle = await unless('EACCES', open)
   if (handle !== undefined && (await handle.stat()).nlink === 1) return handle
   await handle?.close()
-  await directory.removePartial(digest)
+  await files.remove(path)
   return open()
 }
 
-async function unlessDenied<T>(task: () => Promise<T>): Promise<T | undefined> {
+async function unless<T>(code: string, task: () => Promise<T>): Promise<T | undefined> {
   try {
     return await task()
   } catch (error) {
-    if (errorCode(error) === 'EACCES') return undefined
+    if (errorCode(error) === code) return undefined
     throw error
   }
 }
