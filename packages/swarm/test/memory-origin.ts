@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
 import {
-  type AbortOptions,
-  type ByteRange,
   type ContentAddress,
   type Descriptor,
   type Digest,
   digestFromHash,
+  type FetchOptions,
+  freeMemory,
   type Origin,
   type OriginContent,
   OriginError,
@@ -60,16 +60,13 @@ export class MemoryOrigin implements Origin {
     return { digest, size: this.#find(digest).length, mediaType: 'application/octet-stream' }
   }
 
-  async fetch(
-    { digest }: ContentAddress,
-    options: AbortOptions & { range?: ByteRange } = {},
-  ): Promise<OriginContent> {
+  async fetch({ digest }: ContentAddress, options: FetchOptions = {}): Promise<OriginContent> {
     this.fetches++
     this.#limit()
     const bytes = this.#find(digest)
     const whole = { start: 0, end: bytes.length }
     const range = this.faults.ignoresRanges ? whole : (options.range ?? whole)
-    const body = this.#send(bytes.subarray(range.start, range.end), options.signal)
+    const body = this.#send(bytes.subarray(range.start, range.end), options)
     return { size: bytes.length, mediaType: 'application/octet-stream', range, body }
   }
 
@@ -81,7 +78,7 @@ export class MemoryOrigin implements Origin {
     throw new OriginError('not-found', 'this origin has no referrers')
   }
 
-  async *#send(bytes: Uint8Array, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  async *#send(bytes: Uint8Array, { signal, borrow }: FetchOptions): AsyncGenerator<Uint8Array> {
     const { cutAfter = Number.POSITIVE_INFINITY } = this.faults
     for (let start = 0; start < bytes.length; start += 256 * 1024) {
       if (start >= cutAfter || this.faults.down)
@@ -90,9 +87,10 @@ export class MemoryOrigin implements Origin {
       if (this.#pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#pauseMs))
       await this.#passLine()
       signal?.throwIfAborted()
-      const piece = bytes.subarray(start, Math.min(start + 256 * 1024, cutAfter))
+      const piece = new Uint8Array(bytes.subarray(start, Math.min(start + 256 * 1024, cutAfter)))
       this.bytesSent += piece.length
       yield piece
+      if (borrow === true) freeMemory(piece)
     }
   }
 

@@ -81,6 +81,17 @@ test('a range of what is passed through is that range', async (t) => {
   t.true(read.equals(bytes.subarray(1000, MiB + 7)))
 })
 
+test('what is passed through is whole for a reader that borrows, too', async (t) => {
+  const origin = new MemoryOrigin()
+  const bytes = randomBlob(2 * MiB)
+  const address = origin.add(bytes)
+  const node = await startNode(t, { origin, secret: newSecret(), quota: { bytes: MiB } })
+  await using content = await node.swarm.content.open(address)
+  const copies: Uint8Array[] = []
+  for await (const piece of content.read(undefined, { borrow: true })) copies.push(Buffer.from(piece))
+  t.true(Buffer.concat(copies).equals(bytes))
+})
+
 test('wrong bytes that are passed through never come to their end', async (t) => {
   const origin = new MemoryOrigin()
   const address = origin.add(randomBlob(2 * MiB))
