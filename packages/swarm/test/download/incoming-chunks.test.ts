@@ -1,4 +1,4 @@
-import { type ContentAddress, type OriginContent, OriginError } from '@shoal/content'
+import { type ContentAddress, type FetchOptions, type OriginContent, OriginError } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
 import { MemoryOrigin } from '../memory-origin.ts'
 import { newSecret, pull, randomBlob, startNode } from '../swarm-fixture.ts'
@@ -18,8 +18,9 @@ class FirstAnswer extends MemoryOrigin {
     this.#body = body
   }
 
-  override async fetch(...args: Parameters<MemoryOrigin['fetch']>): Promise<OriginContent> {
-    const content = await super.fetch(...args)
+  override async fetch(address: ContentAddress, options: FetchOptions = {}): Promise<OriginContent> {
+    // What is put together here is kept, whatever the reader borrows.
+    const content = await super.fetch(address, { ...options, borrow: false })
     if (!this.#isFirst) return content
     this.#isFirst = false
     const body = this.#body(Buffer.concat(await Array.fromAsync(content.body)))
