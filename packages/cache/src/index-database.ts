@@ -35,6 +35,8 @@ export class IndexDatabase {
   /** Fulfilled while reads may go ahead; replaced while the database reopens. */
   #ready: Promise<void> = Promise.resolve()
   #next: Batch | undefined
+  /** What was committed and is not written yet: reads have it, so that who commits need not wait. */
+  readonly #unwritten = new Map<string, { readonly value: Uint8Array | undefined; readonly batch: Batch }>()
   #writing: Promise<unknown> = Promise.resolve()
   #failed = false
   #closed: Promise<void> | undefined
@@ -57,7 +59,10 @@ export class IndexDatabase {
     return new IndexDatabase(db, undefined)
   }
 
+  /** What was committed last, also before it is written. */
   async get(key: string): Promise<Uint8Array | undefined> {
+    const unwritten = this.#unwritten.get(key)
+    if (unwritten !== undefined) return unwritten.value
     return this.#read(() => this.#db.get(key))
   }
 
@@ -97,9 +102,14 @@ export class IndexDatabase {
   async commit(operations: readonly Operation[], { sync = false } = {}): Promise<void> {
     if (this.#closed !== undefined) throw closedError()
     this.#next ??= this.#schedule()
-    this.#next.operations.push(...operations)
-    this.#next.sync ||= sync
-    return this.#next.done
+    const batch = this.#next
+    batch.operations.push(...operations)
+    batch.sync ||= sync
+    for (const operation of operations) {
+      const value = operation.type === 'put' ? operation.value : undefined
+      this.#unwritten.set(operation.key, { value, batch })
+    }
+    return batch.done
   }
 
   async close(): Promise<void> {
@@ -117,7 +127,8 @@ export class IndexDatabase {
     return batch
   }
 
-  async #write({ operations, sync }: Batch): Promise<void> {
+  async #write(batch: Batch): Promise<void> {
+    const { operations, sync } = batch
     try {
       if (this.#failed) await this.#reopen()
       const options = { sync, valueEncoding: 'view' }
@@ -125,6 +136,10 @@ export class IndexDatabase {
     } catch (cause) {
       this.#failed = true
       throw await this.#writeError(cause)
+    } finally {
+      for (const { key } of batch.operations) {
+        if (this.#unwritten.get(key)?.batch === batch) this.#unwritten.delete(key)
+      }
     }
   }
 

@@ -9,7 +9,7 @@ import type { Operation } from './index-database.ts'
 import { FilePartial, type FilePartialInit } from './partial-blob.ts'
 import { errorCode, storeError } from './store-errors.ts'
 
-export interface OpenPartialInit extends Omit<FilePartialInit, 'file'> {
+export interface OpenPartialInit extends Omit<FilePartialInit, 'file' | 'opened'> {
   readonly directory: DataDirectory
   readonly signal?: AbortSignal
 }
@@ -23,9 +23,11 @@ export async function openFilePartial({ directory, signal, ...init }: OpenPartia
   const isLeft = row?.size === size
   if (row !== undefined && !isLeft) await index.removePartial(digest)
   const file = await openSparse(directory, descriptor, { isLeft })
+  // Not waited for: it may be behind a sync of another blob, and the first chunk's mark comes after it in any case.
+  const opened = index.commit([index.partials.put(digest, { size, mediaType })])
+  opened.catch(() => undefined) // the first write throws it
   try {
-    await index.commit([index.partials.put(digest, { size, mediaType })])
-    const partial = new FilePartial({ ...init, file })
+    const partial = new FilePartial({ ...init, file, opened })
     if (isLeft && count > 0) await resumeChunks({ partial, file, index, signal })
     return partial
   } catch (error) {

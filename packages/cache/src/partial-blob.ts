@@ -23,6 +23,8 @@ export interface FilePartialInit {
   readonly descriptor: Descriptor
   /** Open for reading and writing, and of the blob's full size. */
   readonly file: BlobFile
+  /** Its row in the index is written. */
+  readonly opened: Promise<void>
   readonly index: CacheIndex
   readonly syncSlot: SyncSlot
   /** Puts the file in its final place and says so in the index. The whole is verified and on the disk. */
@@ -189,7 +191,8 @@ export class FilePartial implements PartialBlob {
   }
 
   async #store(index: number, bytes: Uint8Array, hash: Uint8Array): Promise<void> {
-    const { file, index: rows } = this.#init
+    const { file, opened, index: rows } = this.#init
+    await opened
     await file.writeAt(bytes, this.layout.rangeOf(index).start)
     this.#init.onWritten(bytes.length)
     this.#writeBehind.wrote(bytes.length)

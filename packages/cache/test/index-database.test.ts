@@ -34,6 +34,18 @@ test('changes apply in the order in which they were committed', async (t) => {
   t.is(Buffer.from((await db.get('a')) ?? []).toString(), '49')
 })
 
+test('what was committed can be read before it is written, the last change of a row at a time', async (t) => {
+  const { db } = await openDatabase(t)
+  const read = async (key: string) => Buffer.from((await db.get(key)) ?? []).toString()
+  const commits = [db.commit([put('a', '1'), put('b', '1')], { sync: true }), db.commit([put('a', '2')])]
+  t.deepEqual(await Promise.all(['a', 'b'].map(read)), ['2', '1'])
+  commits.push(db.commit([{ type: 'del', key: 'a' }]))
+  t.is(await db.get('a'), undefined)
+  await Promise.all(commits)
+  t.is(await db.get('a'), undefined)
+  t.is(await read('b'), '1')
+})
+
 test('close waits for what was committed before', async (t) => {
   const { db, path } = await openDatabase(t)
   const commits = Array.from({ length: 10 }, (_, i) => db.commit([put(`k${i}`, '')]))

@@ -11,7 +11,7 @@ export interface TagRecord {
   readonly isPublic: boolean
 }
 
-/** What is known of images besides their bytes. */
+/** What is known of images besides their bytes. What was put can be read at once; its promise tells that it is written. */
 export interface MetadataStore {
   getTag(repository: Repository, tag: string): Promise<TagRecord | undefined>
   putTag(repository: Repository, tag: string, record: TagRecord): Promise<void>

@@ -14,7 +14,6 @@ import {
   parseManifest,
   type Repository,
 } from '@shoal/content'
-import { abortable } from './deadline.ts'
 import type { ReportDegraded } from './events.ts'
 import { closeContent, openContent } from './open-content.ts'
 import { PieceReader } from './piece-reader.ts'
@@ -73,7 +72,7 @@ export async function loadManifest(
   }
   const loaded = await fetching
   const { manifest } = loaded
-  if (manifest !== undefined) await record(components, { repository, digest, manifest }, signal)
+  if (manifest !== undefined) record(components, { repository, digest, manifest })
   return loaded
 }
 
@@ -158,12 +157,11 @@ interface ManifestRecord {
   readonly manifest: Manifest
 }
 
-/** A lost record costs a HEAD later, or a name in a listing; it must not cost this pull. */
-async function record(
+/** A lost record costs a HEAD later, or a name in a listing; it must not cost this pull, nor keep it waiting. */
+function record(
   { metadata, contents, report }: ManifestLoaderComponents,
   { repository, digest, manifest }: ManifestRecord,
-  signal: AbortSignal,
-): Promise<void> {
+): void {
   const children = [...manifest.manifests, ...manifest.blobs]
   const digestsOf = (list: readonly Descriptor[]) => list.map(({ digest }) => digest)
   const foreign = new Set(manifest.foreign)
@@ -172,11 +170,6 @@ async function record(
     repository,
     digestsOf(manifest.blobs).filter((digest) => !foreign.has(digest)),
   )
-  try {
-    const recording = [metadata.putDescriptors(children), metadata.nameManifest(repository, digest)]
-    await abortable(Promise.all(recording), signal)
-  } catch (error) {
-    signal.throwIfAborted()
-    report('record manifest', error)
-  }
+  const recording = [metadata.putDescriptors(children), metadata.nameManifest(repository, digest)]
+  Promise.all(recording).catch((error) => report('record manifest', error))
 }

@@ -140,7 +140,7 @@ export class ReferenceResolver {
     try {
       if (reference.trouble !== undefined) throw reference.trouble
       const descriptor = reference.seen ?? (await this.#askOrigin(reference))
-      await this.#record(reference, descriptor)
+      this.#record(reference, descriptor)
       return { resolved: { descriptor }, expiresAt: now() + tagTtlMs }
     } catch (error) {
       const expiresAt = now() + Math.min(failureTtlMs, tagTtlMs)
@@ -161,20 +161,15 @@ export class ReferenceResolver {
     return await abortable(asking, signal)
   }
 
-  async #record({ repository, text, isPublic }: Reference, descriptor: Descriptor): Promise<void> {
+  /** Nobody waits for the disk: the store has it at once for those who ask. */
+  #record({ repository, text, isPublic }: Reference, descriptor: Descriptor): void {
     const record = { descriptor, resolvedAt: this.#init.now(), isPublic }
     const { metadata, tagHints, report } = this.#components
-    try {
-      using deadline = this.#deadline('recording a tag', hintShare)
-      const writing = Promise.all([
-        metadata.putTag(repository, text, record),
-        metadata.putDescriptors([descriptor]),
-      ])
-      await abortable(writing, deadline.signal)
-      if (isPublic) tagHints?.announce(repository, text)
-    } catch (error) {
-      report('record tag', error)
-    }
+    Promise.all([metadata.putTag(repository, text, record), metadata.putDescriptors([descriptor])])
+      .then(() => {
+        if (isPublic) tagHints?.announce(repository, text)
+      })
+      .catch((error) => report('record tag', error))
   }
 
   async #lastKnown({ repository, text, isPublic }: Reference): Promise<TagRecord | undefined> {

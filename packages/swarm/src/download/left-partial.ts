@@ -9,17 +9,23 @@ export interface TakeOver {
   readonly isProven: boolean
   readonly metadata: MetadataStore
   readonly proofs: ContentProofs
+  readonly onTrouble: (error: Error) => void
 }
 
 /** What an earlier download left came by way of its own registry: under another it is of no use, unless that has the blob. */
 export async function takeOver(
   partial: PartialBlob,
-  { address, isProven, metadata, proofs }: TakeOver,
+  { address, isProven, metadata, proofs, onTrouble }: TakeOver,
 ): Promise<void> {
   const { digest, registry } = wantedBlob(address)
-  const before = partial.held.size === 0 ? undefined : await metadata.partialOf(digest)
+  if (partial.held.size === 0) {
+    // Written before any chunk's mark; if it can't be, the chunks count as those of a build that wrote nothing down.
+    metadata.recordPartial(digest, registry).catch(onTrouble)
+    return
+  }
+  const before = await metadata.partialOf(digest)
   if (before === registry) return
-  if (partial.held.size > 0 && !isProven) {
+  if (!isProven) {
     // A build of before did not write it down.
     const isOurs = before === undefined && (await matchesHeld(partial, address, proofs))
     if (!isOurs) await partial.drop([...partial.held])
