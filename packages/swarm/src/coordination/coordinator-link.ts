@@ -1,10 +1,11 @@
-import { type ChunkRun, type ChunkSet, InvalidInputError } from '@shoal/content'
+import type { ChunkRun, ChunkSet } from '@shoal/content'
 import type { MessageStream } from '../host/message-stream.ts'
 import type { SwarmHost } from '../host/swarm-host.ts'
 import type { WantedBlob } from '../wanted-blob.ts'
-import { CoordinationReply, CoordinationRequest, type Join } from '../wire/coordination.ts'
+import { type CoordinationReply, CoordinationRequest, type Join } from '../wire/coordination.ts'
 import type { FarShare } from '../zones.ts'
 import { zoneField } from '../zones.ts'
+import { checkedRun, checkedShare, decodeReply, emptyRequest, isEmpty } from './coordination-messages.ts'
 import type { Coordinator } from './coordinator.ts'
 import { CoordinatorChoice } from './coordinator-choice.ts'
 import { landedDelayMs, maxNewsIntervalMs, minNewsIntervalMs } from './news-interval.ts'
@@ -198,7 +199,7 @@ export class CoordinatorLink {
       this.#connected(peer, (request) => open.send(CoordinationRequest.encode(request)))
       wasJoined = true
       for (let message = await open.read(); message !== undefined; message = await open.read()) {
-        const reply = decode(message)
+        const reply = decodeReply(message)
         if (reply.refused !== undefined) throw new Error(`coordinator ${peer} refused: ${reply.refused}`)
         this.#receive(reply)
       }
@@ -299,27 +300,6 @@ function isOnly(runs: readonly ChunkRun[], index: number): boolean {
   return runs.every(({ start, end }) => start === index && end === index + 1)
 }
 
-function checkedRun({ start, end }: ChunkRun): ChunkRun {
-  if (end <= start || end - start > 2 ** 20)
-    throw new InvalidInputError('PROTOCOL', `a lease of chunks ${start} to ${end}`)
-  return { start, end }
-}
-
-function checkedShare({ rank, of }: FarShare): FarShare {
-  if (rank >= of) throw new InvalidInputError('PROTOCOL', `part ${rank} of ${of} of the chunks`)
-  return { rank, of }
-}
-
-function emptyRequest(): CoordinationRequest {
-  return { landed: [], release: [], wanted: [] }
-}
-
-function isEmpty(request: CoordinationRequest): boolean {
-  const { landed, release, wanted, willing, pauseMs, claim, working } = request
-  const isSilent = [willing, pauseMs, claim, working].every((word) => word === undefined)
-  return landed.length === 0 && release.length === 0 && wanted.length === 0 && isSilent
-}
-
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(done, ms)
@@ -331,12 +311,4 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', done)
     if (signal.aborted) done()
   })
-}
-
-function decode(message: Uint8Array): CoordinationReply {
-  try {
-    return CoordinationReply.decode(message)
-  } catch (cause) {
-    throw new InvalidInputError('PROTOCOL', 'malformed coordination message', { cause })
-  }
 }
