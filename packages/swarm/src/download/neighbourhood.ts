@@ -7,6 +7,12 @@ import { Neighbour } from './neighbour.ts'
 const maxNeighbours = 40
 /** Places on top that only complete peers take: with them, no chunk is ever out of reach. */
 const placesForComplete = 8
+/**
+ * What a session costs, five milliseconds of both ends' time, is more than a chunk does. So a blob of few chunks begins with
+ * few neighbours: so many, and one for each chunk. As many more come each time it has taken this long again.
+ */
+const firstNeighbours = 3
+const widenMs = 250
 /** A peer that sends nothing for so long is not waited for: others are asked for the same chunks. */
 const minSnubMs = 1_000
 const maxSnubMs = 5_000
@@ -35,9 +41,13 @@ export class Neighbourhood {
   readonly #left = new Set<string>()
   #responseMs = 0
   #accepted = 0
+  readonly #first: number
+  /** When candidates were first known. */
+  #since: number | undefined
 
-  constructor(ledger: ChunkLedger) {
+  constructor(ledger: ChunkLedger, { chunkCount }: { readonly chunkCount: number }) {
     this.#ledger = ledger
+    this.#first = firstNeighbours + chunkCount
   }
 
   get size(): number {
@@ -71,24 +81,24 @@ export class Neighbourhood {
     }
   }
 
-  connect(): readonly DownloadCommand[] {
+  connect(now: number): readonly DownloadCommand[] {
     const { complete, other } = this.#candidates
     if (complete.size + other.size === 0) return noCommands
     const commands: DownloadCommand[] = []
-    let places = maxNeighbours + placesForComplete - this.#neighbours.size - this.#connecting.size
-    let ordinary = maxNeighbours - this.#incomplete()
-    for (const peer of complete) {
-      if (places <= 0) break
-      places--
-      commands.push(this.#connect(peer, true))
-    }
-    for (const peer of other) {
-      if (places <= 0 || ordinary <= 0) break
-      places--
-      ordinary--
-      commands.push(this.#connect(peer, false))
-    }
+    const size = this.#neighbours.size + this.#connecting.size
+    const incomplete = this.#incomplete()
+    const useful = this.#useful(now)
+    const forComplete = Math.min(useful - (size - incomplete), maxNeighbours + placesForComplete - size)
+    for (const peer of firstOf(complete, forComplete)) commands.push(this.#connect(peer, true))
+    const forOthers = Math.min(useful - size - commands.length, maxNeighbours - incomplete)
+    for (const peer of firstOf(other, forOthers)) commands.push(this.#connect(peer, false))
     return commands
+  }
+
+  /** How many neighbours the blob is worth by now. */
+  #useful(now: number): number {
+    this.#since ??= now
+    return this.#first * (1 + Math.floor((now - this.#since) / widenMs))
   }
 
   connected(peer: string, held: ChunkSet, { isFar, now }: { isFar: boolean; now: number }): void {
@@ -279,4 +289,8 @@ export class Neighbourhood {
     if (place >= 0) asked.splice(place, 1)
     if (asked.length === 0) this.#asked.delete(index)
   }
+}
+
+function firstOf(peers: Iterable<string>, count: number): string[] {
+  return [...peers].slice(0, Math.max(0, count))
 }

@@ -69,7 +69,7 @@ export class DownloadPlanner {
     this.#lastStored = init.now
     this.#lastMoved = init.now
     const shared = { layout: init.layout, ledger: this.#ledger }
-    this.#neighbours = new Neighbourhood(this.#ledger)
+    this.#neighbours = new Neighbourhood(this.#ledger, { chunkCount: init.layout.count })
     this.#requests = new RequestPlan({ ...init, ...shared, neighbours: this.#neighbours })
     this.#upstream = new UpstreamPlan(shared)
   }
@@ -86,7 +86,7 @@ export class DownloadPlanner {
       return [...commands, { type: 'finish' }]
     }
     if (event.type === 'tick') this.#hurry(now)
-    commands = joined(commands, this.#neighbours.connect())
+    commands = joined(commands, this.#neighbours.connect(now))
     commands = joined(commands, this.#upstream.fetch(now, this.#ownChoice))
     const isStarved = now - this.#lastStored >= starvedAfterMs
     commands = joined(commands, this.#requests.request({ places: this.#places, isStarved, now }))

@@ -120,7 +120,7 @@ test('a slot is declined when as much as is aimed at is coming in', (t) => {
 })
 
 test('places are kept for complete peers', (t) => {
-  const planner = plannerFor(8)
+  const planner = plannerFor(1_000)
   const strangers = Array.from({ length: 60 }, (_, n) => `part${n}`)
   t.is(commandsOf(planner.step({ type: 'found', peers: strangers }, 0), 'connect').length, 40)
   const seeds = Array.from({ length: 12 }, (_, n) => `seed${n}`)
@@ -128,6 +128,28 @@ test('places are kept for complete peers', (t) => {
   t.deepEqual(
     commandsOf(found, 'connect').map(({ peer }) => peer),
     seeds.slice(0, 8),
+  )
+})
+
+test('a blob of few chunks begins with few neighbours, and has more as time goes by', (t) => {
+  const planner = plannerFor(1)
+  const connects = (now: number) => commandsOf(planner.step({ type: 'tick' }, now), 'connect').length
+  const strangers = Array.from({ length: 60 }, (_, n) => `part${n}`)
+  t.is(commandsOf(planner.step({ type: 'found', peers: strangers }, 0), 'connect').length, 4)
+  t.is(connects(249), 0)
+  t.is(connects(250), 4)
+  t.is(connects(100 * 250), 32)
+})
+
+test('those who have all of a small blob get a place, whoever came before', (t) => {
+  const planner = plannerFor(1)
+  const strangers = Array.from({ length: 60 }, (_, n) => `part${n}`)
+  planner.step({ type: 'found', peers: strangers }, 0)
+  const seeds = Array.from({ length: 12 }, (_, n) => `seed${n}`)
+  const found = planner.step({ type: 'found', peers: seeds, complete: true }, 0)
+  t.deepEqual(
+    commandsOf(found, 'connect').map(({ peer }) => peer),
+    seeds.slice(0, 4),
   )
 })
 
