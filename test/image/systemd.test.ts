@@ -16,9 +16,12 @@ console.log(await fetch('http://127.0.0.1:${port}/v2/').then(status, fault))`
 /** The start of an agent takes about a second; this is for a busy machine. */
 const readyTimeoutMs = 30_000
 /** From the first of ten starts that fail to the last, and what a busy machine needs. */
-const givenUpMs = 15_000
+const givenUpMs = 30_000
 /** In place of minutes; longer than the limit of the starts. */
-const retry = { limitSeconds: 12, afterSeconds: 15 }
+const retry = { limitSeconds: 20, afterSeconds: 23 }
+
+/** The agent's warning that the socket is not where its configuration has it. */
+const elsewhere = /not where configured/
 
 let directory: string
 let host: SystemdHost
@@ -45,7 +48,7 @@ test.serial('who starts the agent has the socket opened, and is served by it', a
   t.is(await ask(), '200')
   const log = await host.run('journalctl', '--unit', 'shoal', '--output', 'cat')
   t.regex(log, /"msg":"agent ready"/)
-  t.notRegex(log, /"level":"warn"/, 'the unit and the configuration agree')
+  t.notRegex(log, elsewhere, 'the unit and the configuration agree')
 })
 
 test.serial('an agent that is killed is followed by another, which serves who has waited', async (t) => {
@@ -122,10 +125,7 @@ test.serial('another port is named by the configuration and the socket unit', as
   t.is(await ask(5055), '200')
   t.is(await ask(5005), 'ECONNREFUSED')
   const id = await host.property('shoal.service', 'InvocationID')
-  t.notRegex(
-    await host.run('journalctl', `_SYSTEMD_INVOCATION_ID=${id}`, '--output', 'cat'),
-    /"level":"warn"/,
-  )
+  t.notRegex(await host.run('journalctl', `_SYSTEMD_INVOCATION_ID=${id}`, '--output', 'cat'), elsewhere)
 })
 
 /** `200`, or the code of the error. */
