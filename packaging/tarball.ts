@@ -6,6 +6,9 @@ import { parseArgs } from 'node:util'
 import { execa } from 'execa'
 import { type Architecture, architectureOf, bundle, sourceEpoch } from './bundle.ts'
 
+/** The agent, the socket that outlives it, and what starts it again when it was given up. */
+export const unitFiles = ['shoal.service', 'shoal.socket', 'shoal-retry.timer'] as const
+
 /** `tar -C / -xzf` installs it; nothing that is there is replaced but Shoal itself. */
 export async function writeTarball(init: {
   readonly architecture: Architecture
@@ -24,7 +27,7 @@ export async function writeTarball(init: {
     await cp(join(import.meta.dirname, 'config.yaml'), join(opt, 'config.yaml'))
     const units = join(root, 'etc/systemd/system')
     await mkdir(units, { recursive: true })
-    await cp(join(import.meta.dirname, 'shoal.service'), join(units, 'shoal.service'))
+    for (const unit of unitFiles) await cp(join(import.meta.dirname, unit), join(units, unit))
     const bin = join(root, 'usr/local/bin')
     await mkdir(bin, { recursive: true })
     await symlink('/opt/shoal/bin/shoal', join(bin, 'shoal'))
@@ -35,7 +38,7 @@ export async function writeTarball(init: {
       ...['--sort=name', '--owner=0', '--group=0', '--numeric-owner', `--mtime=@${epoch}`],
       ...['--mode=u=rwX,go=rX', '--format=gnu', '--use-compress-program=gzip -n -9', '-C', root, '-cf', file],
       // Not the directories above: their modes are the host's business.
-      ...['opt/shoal', 'etc/systemd/system/shoal.service', 'usr/local/bin/shoal'],
+      ...['opt/shoal', ...unitFiles.map((unit) => `etc/systemd/system/${unit}`), 'usr/local/bin/shoal'],
     ])
     const content = await readFile(file)
     return { file, sha256: createHash('sha256').update(content).digest('hex'), bytes: content.length }

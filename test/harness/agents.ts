@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
 import { Daemon } from './daemon.ts'
+import type { KeptSocket } from './kept-socket.ts'
 
 /** This build's. */
 const ownCli = fileURLToPath(new URL('../../packages/agent/dist/cli.js', import.meta.url))
@@ -57,6 +58,8 @@ export interface NodeInit {
   readonly runtime?: readonly [file: string, ...args: string[]]
   /** A node that is gone, whose addresses it takes over. @default free ports */
   readonly inPlaceOf?: Pick<SwarmNode, 'shim' | 'admin' | 'addresses'>
+  /** What its shim listens on. @default a socket of its own */
+  readonly socket?: KeptSocket | undefined
 }
 
 /** A Shoal agent, as a process of its own. */
@@ -90,13 +93,16 @@ export class SwarmNode implements AsyncDisposable {
 
   static async start(init: NodeInit): Promise<SwarmNode> {
     const { name, directory, secretFile, bootstrap, upstreams, flags = [], cli = ownCli, inPlaceOf } = init
-    const [file, ...runtimeArgs] = init.runtime ?? [process.execPath]
-    const { shim, admin, addresses } = inPlaceOf ?? anyFreePorts
+    const runtime = init.runtime ?? [process.execPath]
+    const { file, args: runtimeArgs, ...inherited } = init.socket?.handOver(runtime) ?? runs(runtime)
+    const { admin, addresses } = inPlaceOf ?? anyFreePorts
+    const shim = init.socket?.address ?? inPlaceOf?.shim ?? anyFreePorts.shim
     const swarm = addresses.map((address) => address.replace(/\/p2p\/.*/, ''))
     const lines: string[] = []
     const daemon = await Daemon.start({
       name: `agent ${name}`,
       file,
+      ...inherited,
       args: [
         ...[...runtimeArgs, cli, 'agent', '--data-dir', directory, '--cluster-secret-file', secretFile],
         ...['--registry-listen', shim, '--admin-listen', admin],
@@ -171,6 +177,8 @@ export class SwarmNode implements AsyncDisposable {
     return text
   }
 }
+
+const runs = ([file, ...args]: readonly [string, ...string[]]) => ({ file, args })
 
 export interface SwarmInit {
   readonly nodes: number

@@ -8,6 +8,8 @@ export interface DaemonInit {
   readonly file: string
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Descriptors of this process that it inherits, as 3 and on. */
+  readonly descriptors?: readonly number[]
   /** The line, on standard output or standard error, that says that it serves. */
   readonly ready: (line: string) => boolean
   readonly onLine?: (line: string) => void
@@ -50,7 +52,12 @@ export class Daemon implements AsyncDisposable {
 
   /** @throws when the program ends, or does not say that it is ready in time; the message has the end of its log */
   static async start(init: DaemonInit): Promise<Daemon> {
-    const child = execa(init.file, init.args, { ...daemonOptions, env: environment(init.env) })
+    const child = execa(init.file, init.args, {
+      ...daemonOptions,
+      // execa takes any descriptor; its types, only three entries of those below 10.
+      stdio: [...daemonOptions.stdio, ...(init.descriptors ?? [])] as unknown as typeof daemonOptions.stdio,
+      env: environment(init.env),
+    })
     const lastLines: string[] = []
     const outcome = Promise.withResolvers<string>()
     for (const stream of [child.stdout, child.stderr]) {
@@ -114,7 +121,7 @@ export class Daemon implements AsyncDisposable {
 
 const daemonOptions = {
   extendEnv: false,
-  stdin: 'ignore',
+  stdio: ['ignore', 'pipe', 'pipe'],
   buffer: false,
   // What it ends with is looked at, not thrown.
   reject: false,

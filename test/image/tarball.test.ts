@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { writeTarball } from '../../packaging/tarball.ts'
+import { unitFiles, writeTarball } from '../../packaging/tarball.ts'
 import { run } from '../harness/run.ts'
 import { installBuilders } from './install.ts'
 
@@ -26,16 +26,23 @@ test('the tarball is the same for the same commit, and what is in it runs', asyn
     await run(join(opt, 'bin/node'), [join(opt, 'bin/shoal'), 'version']),
     /^shoal \d+\.\d+\.\d+, node 24\./,
   )
-  t.regex(await run('tar', ['-tzvf', first.file]), /usr\/local\/bin\/shoal -> \/opt\/shoal\/bin\/shoal/)
+  const listed = await run('tar', ['-tzvf', first.file])
+  t.regex(listed, /usr\/local\/bin\/shoal -> \/opt\/shoal\/bin\/shoal/)
+  for (const unit of unitFiles) t.true(listed.includes(` etc/systemd/system/${unit}\n`), unit)
 })
 
-test('systemd takes the unit, and finds little to expose', async (t) => {
-  const unit = join(import.meta.dirname, '../../packaging/shoal.service')
-  const checked = await run('systemd-analyze', ['verify', '--man=no', unit]).catch(
+test('systemd takes the units, and finds little to expose', async (t) => {
+  const units = unitFiles.map((name) => join(import.meta.dirname, '../../packaging', name))
+  const checked = await run('systemd-analyze', ['verify', '--man=no', ...units]).catch(
     (error: Error) => error.message,
   )
   // The program is not installed where the test runs.
   t.false(/Unknown|Failed to parse|Invalid/i.test(checked.replaceAll(/.*is not executable.*/g, '')), checked)
-  const report = await run('systemd-analyze', ['security', '--offline=yes', '--threshold=30', unit])
+  const report = await run('systemd-analyze', [
+    'security',
+    '--offline=yes',
+    '--threshold=30',
+    ...units.slice(0, 1),
+  ])
   t.regex(report, /Overall exposure level/)
 })

@@ -8,7 +8,7 @@ import {
   type Repository,
   type UploadStore,
 } from '@shoal/content'
-import { createRegistry, type RegistryEvent } from '@shoal/registry'
+import { createRegistry, type InheritedSocket, type ListenAddress, type RegistryEvent } from '@shoal/registry'
 import { createSwarm, generateClusterSecret, type Swarm, type SwarmInit } from '@shoal/swarm'
 import { type CredentialSource, createOrigin, dockerConfig, kubeletProviders } from '@shoal/upstream'
 import { type AdminServer, startAdminServer } from './admin-server.ts'
@@ -19,6 +19,7 @@ import { LocalControl } from './cache-control/local-control.ts'
 import { type AccessibleOrigin, CanaryLog, withCanaries } from './canary-origin.ts'
 import { Closers } from './closers.ts'
 import { ownClusterSecret, warnOfReadableSecret } from './cluster-secret-file.ts'
+import { isLoopback } from './config/addresses.ts'
 import { parseSeconds } from './config/duration.ts'
 import type { AgentConfig } from './config/load-config.ts'
 import { ConfigurationError } from './config/problems.ts'
@@ -27,6 +28,7 @@ import type { Logger } from './logging.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type AgentCache, openAgentCache } from './open-agent-cache.ts'
 import { listenFault } from './readable-fault.ts'
+import { listensElsewhere } from './socket-activation.ts'
 import { StartError } from './start-error.ts'
 import { TransferLedger } from './transfer-ledger.ts'
 import { version } from './version.ts'
@@ -43,6 +45,11 @@ export interface AgentAddresses {
   readonly admin: string
   /** Multiaddrs with the peer id, ready for `--bootstrap`. */
   readonly swarm: readonly string[]
+}
+
+export interface AgentOptions extends AbortOptions {
+  /** What the registry listens on in place of `registry.listen`. */
+  readonly registrySocket?: InheritedSocket | undefined
 }
 
 /** One node: cache, origin, swarm and registry shim joined, with the books and the admin listener beside them. */
@@ -72,7 +79,7 @@ export class Agent {
    * @throws StartError or StoreError with one line that says what to do; ConfigurationError for a secret that could
    *   be guessed, and whatever else a part finds wrong with its settings
    */
-  static async start(config: AgentConfig, log: Logger, options: AbortOptions = {}): Promise<Agent> {
+  static async start(config: AgentConfig, log: Logger, options: AgentOptions = {}): Promise<Agent> {
     const agent = new Agent(config, log)
     try {
       await agent.#open(options)
@@ -107,7 +114,7 @@ export class Agent {
     return this.#stopping
   }
 
-  async #open({ signal }: AbortOptions): Promise<void> {
+  async #open({ signal, registrySocket }: AgentOptions): Promise<void> {
     const { settings, upstreams } = this.#config
     const admin = await this.#openAdmin()
     const { cache, isAttached } = await this.#openCache(signal)
@@ -126,7 +133,8 @@ export class Agent {
     const dataDir = isAttached ? settings.dataDir : undefined
     const swarm = await this.#openSwarm({ blobs, metadata, origin }, { clusterSecret, dataDir })
     if (isAttached) await this.#openControl(cache, swarm)
-    const registry = await this.#openRegistry({ metadata, origin, uploads: cache.uploads }, swarm)
+    const stores = { metadata, origin, uploads: cache.uploads }
+    const registry = await this.#openRegistry(stores, swarm, registrySocket)
 
     this.#addresses = { registry, admin: hostPort(admin.address), swarm: swarm.addresses() }
     this.#state = 'ready'
@@ -196,6 +204,7 @@ export class Agent {
   async #openRegistry(
     stores: { metadata: MetadataStore; origin: AccessibleOrigin; uploads: UploadStore },
     swarm: Swarm,
+    inherited: InheritedSocket | undefined,
   ): Promise<string> {
     const { listen, drain } = this.#config.settings.registry
     const drainTimeoutMs = parseSeconds(drain) ?? 0
@@ -208,10 +217,27 @@ export class Agent {
       tagHints,
       onEvent: (event: RegistryEvent) => this.#served(event),
     }
-    const registry = createRegistry(components, { listen, drainTimeoutMs })
-    await this.#bind('registry.listen', listen, () => registry.start())
+    const registry = createRegistry(components, { listen: inherited ?? listen, drainTimeoutMs })
+    if (inherited === undefined) await this.#bind('registry.listen', listen, () => registry.start())
+    else await registry.start()
     this.#closers.add('registry', drainTimeoutMs + closeMs.registry, () => registry.stop())
+    if (inherited !== undefined) this.#compareWithSettings(registry.address)
     return hostPort(registry.address)
+  }
+
+  /** Of an inherited socket, the one that made it chose the address. */
+  #compareWithSettings(address: ListenAddress): void {
+    const { listen, exposed } = this.#config.settings.registry
+    const inherited = hostPort(address)
+    if (!exposed && !isLoopback(address.host)) {
+      const setting = this.#config.nameOf('registry.exposed')
+      throw new StartError(
+        `the inherited socket listens on ${inherited}: expected a loopback address, unless ${setting} is set`,
+      )
+    }
+    if (!listensElsewhere(address, listen)) return
+    const configured = `${listen} (${this.#config.nameOf('registry.listen')})`
+    this.#log.warn({ inherited, configured }, 'listening on the inherited socket, not where configured')
   }
 
   #served(event: RegistryEvent): void {

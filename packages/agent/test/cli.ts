@@ -59,18 +59,22 @@ export async function startAgent(
  * The same without waiting.
  *
  * @param within - a command that runs the agent as its last arguments say
+ * @param descriptors - what it inherits, from 3 on
  */
 export function spawnAgent(
   t: ExecutionContext,
   flags: readonly string[],
   environment: Record<string, string> = {},
   within: readonly string[] = [],
+  descriptors: readonly number[] = [],
 ): SpawnedAgent {
   const [file = '', ...args] = [...within, process.execPath, cli, 'agent', ...anyPorts, ...flags]
   const child = execa(file, args, {
     reject: false,
     timeout: deadlineMs,
     env: environment,
+    // execa takes any descriptor; its types, only three entries of those below 10.
+    stdio: ['pipe', 'pipe', 'pipe', ...descriptors] as ['pipe', 'pipe', 'pipe'],
     // A test that ends an agent sees how it ends by itself.
     forceKillAfterDelay: false,
   })

@@ -41,7 +41,7 @@ export type {
   RegistryListener,
   RequestEvent,
 } from './events.ts'
-export { type ListenAddress, ListenError } from './listen-address.ts'
+export { type InheritedSocket, type ListenAddress, ListenError } from './listen-address.ts'
 export { createRegistry, type Registry, type RegistryComponents, type RegistryInit } from './registry.ts'
 export type { OciErrorCode } from './request-error.ts'
 export type { RouteKind } from './router.ts'

@@ -7,6 +7,12 @@ export interface ListenAddress {
   readonly port: number
 }
 
+/** A TCP socket that another process bound, and that outlives this one: systemd's, say. */
+export interface InheritedSocket {
+  /** Its file descriptor, which is closed when the server stops. */
+  readonly fd: number
+}
+
 /** The registry could not start to listen. */
 export class ListenError extends ShoalError {
   constructor(message: string, options?: ErrorOptions) {
@@ -37,12 +43,21 @@ export function parseListenAddress(text: string): ListenAddress {
 }
 
 /** Says in one line what kept the registry from listening, and what to do. */
-export function explainListenError(text: string, cause: unknown): ListenError {
+export function explainListenError(place: string | InheritedSocket, cause: unknown): ListenError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  if (typeof place !== 'string') return notListening(place, `${code ?? cause}`, { cause })
   const known = typeof code === 'string' ? listenProblems[code] : undefined
   const problem =
     known ?? `${cause instanceof Error ? cause.message : cause}; choose another with --registry-listen`
-  return new ListenError(`cannot listen on ${text}: ${problem}`, { cause })
+  return new ListenError(`cannot listen on ${place}: ${problem}`, { cause })
+}
+
+/** A descriptor was handed over that is no TCP socket. */
+export function notListening({ fd }: InheritedSocket, what: string, options?: ErrorOptions): ListenError {
+  return new ListenError(
+    `cannot listen on the inherited descriptor ${fd}: got ${what}, expected a listening TCP socket`,
+    options,
+  )
 }
 
 const listenProblems: Readonly<Record<string, string>> = {

@@ -12,7 +12,7 @@ import { type AccessTimes, defaultAccessTimes } from './access-policy.ts'
 import { type DispatcherInit, dispatch } from './dispatcher.ts'
 import type { RegistryListener, ReportDegraded } from './events.ts'
 import { StoppingError } from './exchange.ts'
-import type { ListenAddress } from './listen-address.ts'
+import type { InheritedSocket, ListenAddress } from './listen-address.ts'
 import { ManifestsAhead } from './manifests-ahead.ts'
 import { PushKeeper } from './push-keeper.ts'
 import { ReferenceResolver } from './reference-resolver.ts'
@@ -34,8 +34,8 @@ export interface RegistryComponents {
 }
 
 export interface RegistryInit {
-  /** `host:port`; port 0 takes a free one. */
-  readonly listen: string
+  /** `host:port`, of which port 0 takes a free one; or a socket that is there already. */
+  readonly listen: string | InheritedSocket
   /**
    * How long a tag's digest is taken for current. Long enough that the pods of one roll-out, and a client's
    * HEAD and GET, share one look-up; short enough that what was just pushed is what gets pulled.
@@ -122,7 +122,7 @@ export function createRegistry(components: RegistryComponents, init: RegistryIni
 const verdictShare = 0.75
 
 class HttpRegistry implements Registry {
-  readonly #listen: string
+  readonly #listen: string | InheritedSocket
   readonly #drainTimes: DrainTimes
   readonly #tags: ReferenceResolver
   readonly #gate: AccessGate

@@ -7,7 +7,13 @@ import { ShoalError } from '@shoal/content'
 import { answerClientError } from './client-error.ts'
 import type { ReportDegraded } from './events.ts'
 import { Exchange, StoppingError } from './exchange.ts'
-import { explainListenError, type ListenAddress, parseListenAddress } from './listen-address.ts'
+import {
+  explainListenError,
+  type InheritedSocket,
+  type ListenAddress,
+  notListening,
+  parseListenAddress,
+} from './listen-address.ts'
 import { discardBody, watchBody } from './request-body.ts'
 
 /** Go's HTTP clients keep idle connections for 90 s; hanging up between two requests would cost a retry. */
@@ -91,14 +97,19 @@ export class ShimServer {
    * @throws ListenError when it can't listen there
    * @throws InvalidInputError `LISTEN_INVALID`
    */
-  async listen(text: string): Promise<void> {
-    const { host, port } = parseListenAddress(text)
+  async listen(place: string | InheritedSocket): Promise<void> {
+    const options = typeof place === 'string' ? { ...parseListenAddress(place) } : { fd: place.fd }
     const listening = once(this.#server, 'listening')
-    this.#server.listen({ host, port })
+    this.#server.listen(options)
     try {
       await listening
     } catch (error) {
-      throw explainListenError(text, error)
+      throw explainListenError(place, error)
+    }
+    // Node.js knows no name of a Unix socket that it did not bind itself.
+    if (typeof place !== 'string' && this.#server.address() === null) {
+      this.#server.close()
+      throw notListening(place, 'a Unix socket')
     }
     this.#server.on('error', (error) => this.#init.report('accept connection', error))
   }

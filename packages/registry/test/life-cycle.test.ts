@@ -1,6 +1,7 @@
 import { once } from 'node:events'
+import { openSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { createServer } from 'node:net'
+import { BoundSocket, createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { createRegistry, ListenError, type RegistryInit } from '../dist/index.js'
@@ -23,10 +24,10 @@ const bytes = patternOf(1000)
 const digest = digestOf(bytes)
 const get = `GET /v2/library/app/blobs/${digest} HTTP/1.1\r\nHost: shim\r\n\r\n`
 
-function registryAt(listen: string) {
+function registryAt(listen: RegistryInit['listen']) {
   return createRegistry(
     { content: new FakeContent(), metadata: new FakeMetadata(), origin: fakeOrigin(), access: openAccess },
-    { listen },
+    { listen, drainTimeoutMs: 0 },
   )
 }
 
@@ -66,6 +67,39 @@ test('an address that this host does not have is one readable line', async (t) =
 test('a listen address that makes no sense is refused', async (t) => {
   await t.throwsAsync(registryAt('everywhere').start(), { code: 'LISTEN_INVALID' })
 })
+
+test('listens on a socket that it inherits, and says where that is', async (t) => {
+  const socket = new BoundSocket({ host: '127.0.0.1' })
+  const registry = registryAt({ fd: socket.fd() })
+  await registry.start()
+  const { port } = registry.address
+  t.deepEqual(socket.address(), { address: '127.0.0.1', family: 'IPv4', port })
+  t.is((await fetch(`http://127.0.0.1:${port}/v2/`)).status, 200)
+  await registry.stop()
+  await t.throwsAsync(fetch(`http://127.0.0.1:${port}/v2/`), undefined, 'its descriptor is closed')
+})
+
+for (const [what, open, message] of [
+  [
+    'a file',
+    () => openSync('/dev/null', 'r'),
+    /descriptor \d+: got EINVAL, expected a listening TCP socket$/,
+  ],
+  ['not open', () => 1023, /descriptor 1023: got E\w+, expected a listening TCP socket$/],
+  ['a Unix socket', unixSocket, /descriptor \d+: got a Unix socket, expected a listening TCP socket$/],
+] as const) {
+  test(`an inherited descriptor that is ${what} is one readable line`, async (t) => {
+    const fd = open()
+    const registry = registryAt({ fd })
+    await t.throwsAsync(registry.start(), { instanceOf: ListenError, message })
+    await t.notThrowsAsync(registry.stop())
+  })
+}
+
+function unixSocket(): number {
+  const options: object = { path: `\0shoal-life-cycle-test-${process.pid}` }
+  return new BoundSocket(options).fd()
+}
 
 test('has no address before it is started', (t) => {
   t.throws(() => registryAt('127.0.0.1:0').address, { code: 'NOT_STARTED' })

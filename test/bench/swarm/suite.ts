@@ -37,7 +37,7 @@ const networkBound: Case = {
   only: ['bittorrent', 'shoal'],
 }
 
-/** The sizes and layers that Spegel's benchmark publishes, on as many nodes as two cores can carry at this rate. */
+/** Spegel's benchmark: its sizes and layers, and its ten nodes, of which two are updated at a time; at a rate that two cores can carry. */
 const published: readonly Case[] = [
   { bytes: 10e6, layers: 1, repetitions: 3 },
   { bytes: 10e6, layers: 4 },
@@ -45,7 +45,7 @@ const published: readonly Case[] = [
   { bytes: 100e6, layers: 4 },
 ].map((image) => ({
   title: 'Create, then Update',
-  workload: { ...base, nodes: 4, update: true, ...image },
+  workload: { ...base, nodes: 10, link: 100 * mbit, upstream: 100 * mbit, update: true, ...image },
 }))
 
 const gigabyte: Case = {

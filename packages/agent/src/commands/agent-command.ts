@@ -1,4 +1,5 @@
 import { flushCompileCache } from 'node:module'
+import type { InheritedSocket } from '@shoal/registry'
 import { type Command, Option } from 'commander'
 import { configVariable } from '../config/environment.ts'
 import type { Given } from '../config/layer.ts'
@@ -6,6 +7,7 @@ import { type AgentConfig, loadConfig } from '../config/load-config.ts'
 import { listSettings, type Setting } from '../config/setting-list.ts'
 import { defaultDataDir } from '../data-dir.ts'
 import { createLogger, type Logger } from '../logging.ts'
+import { takeRegistrySocket } from '../socket-activation.ts'
 import { version } from '../version.ts'
 import { exitCodes } from './exit.ts'
 import { untilTold } from './termination.ts'
@@ -27,6 +29,7 @@ export function addAgentCommand(program: Command): void {
     )
   for (const setting of settings) command.addOption(optionOf(setting))
   command.action(async () => {
+    const registrySocket = takeRegistrySocket(process.env, process.pid)
     await runAgent(
       await loadConfig({
         flags: flagsOf(command),
@@ -34,11 +37,12 @@ export function addAgentCommand(program: Command): void {
         environment: process.env,
         defaults: { dataDir: defaultDataDir(process.env) },
       }),
+      registrySocket,
     )
   })
 }
 
-async function runAgent(config: AgentConfig): Promise<void> {
+async function runAgent(config: AgentConfig, registrySocket: InheritedSocket | undefined): Promise<void> {
   const log = createLogger(config.settings.log.level)
   exitOnDefects(log)
   for (const warning of config.warnings) log.warn({ warning }, 'configuration')
@@ -49,7 +53,7 @@ async function runAgent(config: AgentConfig): Promise<void> {
   // Only now: libp2p takes half a second to load, which help and a mistyped flag need not wait for.
   const { Agent } = await import('../agent.ts')
   try {
-    const agent = await Agent.start(config, log, { signal: starting.signal })
+    const agent = await Agent.start(config, log, { signal: starting.signal, registrySocket })
     log.info({ version, ...agent.addresses }, 'agent ready')
     // With NODE_COMPILE_CACHE, agents that start now need not wait until this one has ended.
     flushCompileCache()
