@@ -13,7 +13,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 
 if (isMainThread) setFlagsFromString('--scavenger-max-new-space-capacity-mb=8')
 
-const { freeMemory } = await import('../../packages/swarm/dist/free-memory.js')
+const { freeMemory } = await import('@shoal/content')
 const { connectToSender } = await import('./transfer-shoal.ts')
 const { chunkBytes } = await import('./transfer-contender.ts')
 
