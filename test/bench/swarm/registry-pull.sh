@@ -6,8 +6,9 @@
 set -euo pipefail
 registry=http://$1/v2/$2 tag=$3 manifest=$4
 shift 4
-# docker-registry 2.8 as a pull-through cache answers 500 now and then to those who ask at once; runtimes ask again.
-get=(curl --fail --silent --show-error --retry 3 --retry-delay 1)
+# docker-registry 2.8 as a pull-through cache answers 500 now and then to those who ask at once, and where forty answers share
+# its link one is reset at times; runtimes ask again.
+get=(curl --fail --silent --show-error --retry 3 --retry-delay 1 --retry-all-errors)
 
 for reference in "$tag" "$manifest"; do
   "${get[@]}" --output /dev/null --header 'accept: application/vnd.oci.image.index.v1+json' \
