@@ -3,7 +3,6 @@ import {
   type ByteRange,
   ChunkLayout,
   ChunkSet,
-  type CompleteOptions,
   type Descriptor,
   DigestMismatchError,
   digestAlgorithm,
@@ -130,7 +129,7 @@ export class FilePartial implements PartialBlob {
     })
   }
 
-  async complete(options?: CompleteOptions): Promise<void> {
+  async complete(options?: AbortOptions): Promise<void> {
     await this.#mutex.run(async () => {
       if (this.#published) return
       this.#assertOpen()
@@ -138,7 +137,6 @@ export class FilePartial implements PartialBlob {
       this.#assertHeld({ start: 0, end: this.layout.size })
       const actual = await this.#prefix.finish(anySignal(this.#closing.signal, options?.signal))
       if (actual !== this.descriptor.digest) throw new DigestMismatchError(this.descriptor.digest, actual)
-      options?.onVerified?.()
       await this.#reporting(async () => {
         await this.#writeBehind.finish()
         await this.#init.publish({ hashes: this.#hashes, sums: this.#sums })

@@ -25,7 +25,6 @@ export type {
   AbortOptions,
   BlobStore,
   ChunkSource,
-  CompleteOptions,
   PartialBlob,
   StoredBlob,
   StreamOptions,
