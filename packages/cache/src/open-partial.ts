@@ -25,7 +25,7 @@ export async function openFilePartial({ directory, signal, ...init }: OpenPartia
   const file = await openSparse(directory, descriptor, { isLeft })
   // Not waited for: it may be behind a sync of another blob, and the first chunk's mark comes after it in any case.
   const opened = index.commit([index.partials.put(digest, { size, mediaType })])
-  opened.catch(() => undefined) // the first write throws it
+  opened.catch(() => undefined) // the first write throws it; where nothing is left to write, completing commits anew
   try {
     const partial = new FilePartial({ ...init, file, opened })
     if (isLeft && count > 0) await resumeChunks({ partial, file, index, signal })

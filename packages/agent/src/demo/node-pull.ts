@@ -93,7 +93,7 @@ export class NodePull implements PullState {
       this.#figures = { fromUpstream, fromPeers, fromCache }
     } catch {
       signal?.throwIfAborted()
-      // It may just be dying: the wait ends early, by an abort, when its death is known.
+      // It may just be dying: the wait ends early, by an abort, when its death is known. That is no failure of the wait.
       await delay(exitReportMs, undefined, { signal: this.#died.signal }).catch(() => undefined)
     }
   }

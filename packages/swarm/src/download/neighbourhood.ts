@@ -8,7 +8,7 @@ const maxNeighbours = 40
 /** Places on top that only complete peers take: with them, no chunk is ever out of reach. */
 const placesForComplete = 8
 /**
- * What a session costs, five milliseconds of both ends' time, is more than a chunk does. So a blob of few chunks begins with
+ * A session costs both ends more time than a chunk does. So a blob of few chunks begins with
  * few neighbours: so many, and one for each chunk. As many more come each time it has taken this long again.
  */
 const firstNeighbours = 3
