@@ -75,6 +75,7 @@ export class BlobIntake {
     try {
       await changes.run(digest, () => this.#prove(descriptor, path))
     } finally {
+      components.residents.leavePartial(digest, components.now())
       owned.delete(digest)
     }
     components.listeners.added(digest)
@@ -144,7 +145,7 @@ export class BlobIntake {
     if (proof === undefined) throw new DigestMismatchError(digest, 'other bytes')
     // What a download left of it is replaced.
     await files.removePartial(digest)
-    residents.removePartial(digest)
+    residents.partialStartsAnew(digest)
     await directory.finishUpload(path, digest)
     await publish(descriptor, proof)
   }

@@ -86,6 +86,14 @@ export class Residents {
     this.#promised -= grown
   }
 
+  /** What was written of it is gone; its room stays promised to what comes instead. */
+  partialStartsAnew(digest: Digest): void {
+    const partial = this.#partials.get(digest)
+    if (partial === undefined) return
+    const { written, promised, lastUsedAt } = partial
+    this.setPartial(digest, { written: 0, promised: written + promised, lastUsedAt })
+  }
+
   /** Its owner let go of it; what was written stays. */
   leavePartial(digest: Digest, now: number): void {
     const partial = this.#partials.get(digest)

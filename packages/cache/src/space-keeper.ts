@@ -37,6 +37,8 @@ export class SpaceKeeper {
   readonly #mutex = new Mutex()
   #timer: NodeJS.Timeout | undefined
   #enforcing: Promise<unknown> | undefined
+  /** Something was added since {@link enforce} last looked. */
+  #mustLook = false
   /** Bytes for uploads, which are no blobs yet. */
   #reserved = 0
 
@@ -95,16 +97,11 @@ export class SpaceKeeper {
     this.#reserved -= bytes
   }
 
-  /** Lets go of what has to give way, in the background. Does nothing while it is at it. */
+  /** Lets go of what has to give way, in the background. */
   enforce(): void {
-    if (!this.#isLimited || this.#enforcing !== undefined) return
-    const { onEvent } = this.#init
-    this.#enforcing = this.#mutex
-      .run(() => this.#reduce())
-      .catch((error) => onEvent({ type: 'failed', operation: 'making room', error }))
-      .finally(() => {
-        this.#enforcing = undefined
-      })
+    if (!this.#isLimited) return
+    this.#mustLook = true
+    this.#enforcing ??= this.#enforce()
   }
 
   /** The disk is full although the limits say that it is not: whether anything could be let go of. */
@@ -128,19 +125,37 @@ export class SpaceKeeper {
     if (after.bytes > 0) throw noRoom(what, after, limits)
   }
 
+  async #enforce(): Promise<void> {
+    const { onEvent } = this.#init
+    while (this.#mustLook) {
+      this.#mustLook = false
+      try {
+        await this.#mutex.run(() => this.#reduce())
+      } catch (error) {
+        onEvent({ type: 'failed', operation: 'making room', error })
+      }
+    }
+    this.#enforcing = undefined
+  }
+
   async #reduce(): Promise<void> {
     const excess = await this.#excess(0, await this.#limits())
     if (excess.bytes > 0) await this.#evict(await this.#candidates(), excess)
   }
 
-  /** Evicts so many bytes, or what there is; the bytes that are gone. */
+  /** Evicts so many bytes, or what there is: in place of what somebody uses by now, others. The bytes that are gone. */
   async #evict(candidates: readonly EvictionCandidate[], { bytes, reason }: Excess): Promise<number> {
     const { evict, onEvent } = this.#init
+    const left = new Set(candidates)
     let gone = 0
-    for (const candidate of chooseEvictions(candidates, bytes)) {
-      if (!(await evict(candidate))) continue
-      gone += candidate.bytes
-      onEvent({ type: 'evicted', digest: candidate.digest, bytes: candidate.bytes, reason })
+    for (let chosen = chooseEvictions(candidates, bytes); chosen.length > 0; ) {
+      for (const candidate of chosen) {
+        left.delete(candidate)
+        if (!(await evict(candidate))) continue
+        gone += candidate.bytes
+        onEvent({ type: 'evicted', digest: candidate.digest, bytes: candidate.bytes, reason })
+      }
+      chosen = chooseEvictions([...left], bytes - gone)
     }
     return gone
   }

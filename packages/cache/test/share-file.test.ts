@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { StoreError } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
+import { nodeFiles } from '../dist/file-layer.js'
+import { openCacheOn } from '../dist/open-cache.js'
 import { shareFile } from '../dist/share-file.js'
 import { run } from './child.ts'
 import { chunkLength, fileOf, load, makeBlob, makeCache, makeDirectory, open, store } from './fixture.ts'
@@ -112,6 +114,32 @@ test('a file larger than the quota is refused, and blobs give way for one that i
   const refusal = await t.throwsAsync(cache.importFile(lent), { instanceOf: StoreError })
   t.is(refusal.fault, 'over-quota')
   t.deepEqual(await load(cache, blob), blob.bytes)
+})
+
+test('while a file is taken in, nothing else gets its room', async (t) => {
+  const from = join(await makeDirectory(t), 'from')
+  await writeFile(from, blob.bytes)
+  const renaming = Promise.withResolvers<void>()
+  const mayRename = Promise.withResolvers<void>()
+  const cache = await openCacheOn(
+    {
+      ...nodeFiles,
+      async rename(...names) {
+        renaming.resolve()
+        await mayRename.promise
+        await nodeFiles.rename(...names)
+      },
+    },
+    { dataDir: join(await makeDirectory(t), 'data'), quota: { bytes: blob.bytes.length } },
+  )
+  t.teardown(() => cache.stop())
+  const taken = cache.importFile({ descriptor, from, mayLink: true })
+  await renaming.promise
+  const other = cache.blobs.openPartial(makeBlob(1, 'other').descriptor)
+  const refusal = await t.throwsAsync(other, { instanceOf: StoreError })
+  t.is(refusal.fault, 'over-quota')
+  mayRename.resolve()
+  t.true(await taken)
 })
 
 test('across file systems a file is copied, for its owner to write', async (t) => {
