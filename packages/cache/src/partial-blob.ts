@@ -3,6 +3,7 @@ import {
   type ByteRange,
   ChunkLayout,
   ChunkSet,
+  type CompleteOptions,
   type Descriptor,
   DigestMismatchError,
   digestAlgorithm,
@@ -129,7 +130,7 @@ export class FilePartial implements PartialBlob {
     })
   }
 
-  async complete(options?: AbortOptions): Promise<void> {
+  async complete(options?: CompleteOptions): Promise<void> {
     await this.#mutex.run(async () => {
       if (this.#published) return
       this.#assertOpen()
@@ -137,6 +138,7 @@ export class FilePartial implements PartialBlob {
       this.#assertHeld({ start: 0, end: this.layout.size })
       const actual = await this.#prefix.finish(anySignal(this.#closing.signal, options?.signal))
       if (actual !== this.descriptor.digest) throw new DigestMismatchError(this.descriptor.digest, actual)
+      options?.onVerified?.()
       await this.#reporting(async () => {
         await this.#writeBehind.finish()
         await this.#init.publish({ hashes: this.#hashes, sums: this.#sums })

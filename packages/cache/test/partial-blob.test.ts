@@ -1,7 +1,20 @@
 import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { DigestMismatchError, InvalidInputError, StoreError } from '@shoal/content'
 import test from 'ava'
-import { chunkLength, count, fileOf, fill, load, makeBlob, makeCache, sha256 } from './fixture.ts'
+import { type FileLayer, nodeFiles } from '../dist/file-layer.js'
+import { openCacheOn } from '../dist/open-cache.js'
+import {
+  chunkLength,
+  count,
+  fileOf,
+  fill,
+  load,
+  makeBlob,
+  makeCache,
+  makeDirectory,
+  sha256,
+} from './fixture.ts'
 
 const blob = makeBlob(5 * chunkLength + 77)
 
@@ -21,6 +34,37 @@ test('a range over several held chunks is read in one piece', async (t) => {
   await fill(partial, blob, [1, 2, 3])
   const range = { start: chunkLength + 10, end: 4 * chunkLength - 10 }
   t.true(Buffer.from(await partial.readAt(range)).equals(blob.bytes.subarray(range.start, range.end)))
+})
+
+test('that the digest is right is told before the disk has it all', async (t) => {
+  const disk = Promise.withResolvers<void>()
+  const slow: FileLayer = {
+    ...nodeFiles,
+    async open(path, flags) {
+      const handle = await nodeFiles.open(path, flags)
+      return Object.assign(handle, { datasync: () => disk.promise })
+    },
+  }
+  const cache = await openCacheOn(slow, { dataDir: join(await makeDirectory(t), 'data') })
+  t.teardown(() => cache.stop())
+  const partial = await cache.blobs.openPartial(blob.descriptor)
+  await fill(partial, blob)
+  const { promise: verified, resolve: onVerified } = Promise.withResolvers<void>()
+  const completing = partial.complete({ onVerified })
+  await verified
+  t.false(await cache.blobs.has(blob.descriptor.digest))
+  disk.resolve()
+  await completing
+  t.true(await cache.blobs.has(blob.descriptor.digest))
+})
+
+test('wrong bytes are not told to be right', async (t) => {
+  const { cache } = await makeCache(t)
+  const partial = await cache.blobs.openPartial(blob.descriptor)
+  const other = makeBlob(blob.bytes.length, 'b')
+  await fill(partial, other)
+  const onVerified = () => t.fail()
+  await t.throwsAsync(partial.complete({ onVerified }), { instanceOf: DigestMismatchError })
 })
 
 test('a range that touches a chunk not held is refused', async (t) => {

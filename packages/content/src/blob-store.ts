@@ -42,6 +42,11 @@ export interface StoredBlob extends ChunkSource, AsyncDisposable {
   close(): Promise<void>
 }
 
+export interface CompleteOptions extends AbortOptions {
+  /** Called when the digest has proved right, which is before the blob is safe on the disk. */
+  readonly onVerified?: (() => void) | undefined
+}
+
 /** A blob that is being filled. It has one owner, who closes it; its chunks survive a restart. */
 export interface PartialBlob extends ChunkSource, AsyncDisposable {
   /**
@@ -56,7 +61,7 @@ export interface PartialBlob extends ChunkSource, AsyncDisposable {
    *
    * @throws DigestMismatchError and leaves the chunks as they are
    */
-  complete(options?: AbortOptions): Promise<void>
+  complete(options?: CompleteOptions): Promise<void>
   /** Lets go of the file. What was written stays for the next {@link BlobStore.openPartial}. */
   close(): Promise<void>
 }

@@ -25,6 +25,7 @@ export type {
   AbortOptions,
   BlobStore,
   ChunkSource,
+  CompleteOptions,
   PartialBlob,
   StoredBlob,
   StreamOptions,

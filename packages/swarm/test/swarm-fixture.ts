@@ -107,6 +107,11 @@ export async function pull(
   return digestFromHash('sha256', hash('sha256', Buffer.concat(pieces), 'buffer'))
 }
 
+/** A client has its last bytes before they are safe on the disk. */
+export async function stored({ events }: TestNode, { digest }: ContentAddress): Promise<void> {
+  await until(() => events.some((event) => event.type === 'completed' && event.digest === digest))
+}
+
 export function bytesFrom(node: TestNode, source: 'upstream' | 'peer' | 'cache'): number {
   let bytes = 0
   for (const event of node.events)

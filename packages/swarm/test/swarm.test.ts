@@ -11,6 +11,7 @@ import {
   randomBlob,
   startNode,
   startSwarm,
+  stored,
   type TestNode,
   until,
 } from './swarm-fixture.ts'
@@ -26,6 +27,7 @@ test.serial(
     t.truthy(node)
     if (node === undefined) return
     t.is(await pull(node, address), address.digest)
+    await stored(node, address)
     t.is(await pull(node, address), address.digest)
     t.is(origin.bytesSent, 5 * MiB + 17)
     t.is(bytesFrom(node, 'cache'), 5 * MiB + 17)

@@ -241,7 +241,7 @@ export class ArrivingContent implements OpenContent {
     const only = layout.count === 1 ? this.#blob.source.hashOf(0) : undefined
     // A manifest need not wait until it is safe on the disk.
     if (only !== undefined && digestFromHash('sha256', only) === this.descriptor.digest) return
-    await unlessAborted(this.#download.done, options)
+    await unlessAborted(this.#download.verified, options)
   }
 
   /**
@@ -253,7 +253,7 @@ export class ArrivingContent implements OpenContent {
     const over = new AbortController()
     const patience = setTimeout(partPatienceMs, undefined, { signal: over.signal })
     try {
-      await unlessAborted(Promise.race([this.#download.done, patience]), options)
+      await unlessAborted(Promise.race([this.#download.verified, patience]), options)
     } finally {
       over.abort()
     }

@@ -82,6 +82,7 @@ export class Download {
   readonly #fetches: UpstreamFetches
   readonly #ended = new AbortController()
   readonly #done = Promise.withResolvers<void>()
+  readonly #verified = Promise.withResolvers<void>()
   readonly #work = new Set<Promise<void>>()
   readonly #timer: NodeJS.Timeout
   readonly #clock = new AttentiveClock({ intervalMs: tickMs })
@@ -176,6 +177,11 @@ export class Download {
   /** Settles when the blob is complete and verified, or can't be had. */
   get done(): Promise<void> {
     return this.#done.promise
+  }
+
+  /** Settles when the digest has proved right, which clients wait for, and not for the disk; or when it can't be had. */
+  get verified(): Promise<void> {
+    return Promise.race([this.#verified.promise, this.done])
   }
 
   /** Resolves when its files are closed, and another download of the blob may begin. */
@@ -297,7 +303,8 @@ export class Download {
   async #finish(): Promise<void> {
     const { digest, size } = this.descriptor
     try {
-      await this.#partial.complete({ signal: this.#ended.signal })
+      const onVerified = () => this.#verified.resolve()
+      await this.#partial.complete({ signal: this.#ended.signal, onVerified })
     } catch (error) {
       if (error instanceof DigestMismatchError && (await this.#intake.repair())) return
       throw error

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type BlobStore, type PartialBlob, StoreError, type StoreFault } from '@shoal/content'
 import test from 'ava'
 import { MemoryOrigin } from '../memory-origin.ts'
-import { bytesFrom, newSecret, pull, randomBlob, startNode, startSwarm } from '../swarm-fixture.ts'
+import { bytesFrom, newSecret, pull, randomBlob, startNode, startSwarm, stored } from '../swarm-fixture.ts'
 
 const MiB = 1024 * 1024
 
@@ -71,6 +71,34 @@ for (const [chunks, fault, what] of [
   })
 }
 
+test('a client gets the last bytes of a blob that proved right, however long the disk takes', async (t) => {
+  const origin = new MemoryOrigin()
+  const address = origin.add(randomBlob(3 * MiB + 5))
+  const disk = Promise.withResolvers<void>()
+  const node = await startNode(t, {
+    origin,
+    secret: newSecret(),
+    wrapBlobs: (blobs) =>
+      replacing(blobs, {
+        async openPartial(descriptor) {
+          const partial = await blobs.openPartial(descriptor)
+          const complete: PartialBlob['complete'] = async ({ signal, onVerified } = {}) => {
+            await partial.complete({ signal })
+            onVerified?.()
+            await disk.promise
+          }
+          return replacing(partial, { complete })
+        },
+      }),
+  })
+  t.is(await pull(node, address), address.digest)
+  t.deepEqual(
+    node.events.filter(({ type }) => type === 'completed'),
+    [],
+  )
+  disk.resolve()
+})
+
 test('a range of what is passed through is that range', async (t) => {
   const origin = new MemoryOrigin()
   const bytes = randomBlob(2 * MiB)
@@ -106,6 +134,7 @@ test('a stored blob that the disk damaged is healed while it is read, of one chu
   const [node] = await startSwarm(t, 1, origin)
   if (node === undefined) return t.fail()
   await pull(node, address)
+  await stored(node, address)
   const before = origin.bytesSent
   const file = await open(join(node.dataDir, 'blobs', ...address.digest.split(':')), 'r+')
   await file.write(Buffer.from('damage'), 0, 6, 3 * MiB)
