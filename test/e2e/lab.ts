@@ -45,10 +45,15 @@ export async function startLab(init: { nodes: number; layerSizes: readonly numbe
   }
 }
 
-/** Pulls the lab's image through the node's shim; throws unless every digest verified. */
+/**
+ * Pulls the lab's image through the node's shim, and waits until the node has stored it if that can be seen. Throws
+ * unless every digest verified.
+ */
 export async function pullThrough(
-  node: Pick<SwarmNode, 'shim'>,
+  node: Pick<SwarmNode, 'shim'> & Partial<Pick<SwarmNode, 'stored'>>,
   onBytes?: (bytes: number) => void,
 ): Promise<PulledImage> {
-  return await pullImage({ registry: node.shim, ...image, ...(onBytes && { onBytes }) })
+  const pulled = await pullImage({ registry: node.shim, ...image, ...(onBytes && { onBytes }) })
+  await node.stored?.()
+  return pulled
 }

@@ -12,6 +12,8 @@ const ownCli = fileURLToPath(new URL('../../packages/agent/dist/cli.js', import.
 
 /** Bootstrap takes well under a second on loopback; this is for a busy machine. */
 const joinTimeoutMs = 30_000
+/** Syncing takes milliseconds; this is for a busy disk. */
+const storeTimeoutMs = 30_000
 const statusIntervalMs = 100
 
 const anyFreePorts = {
@@ -33,6 +35,8 @@ export interface Status {
   readonly peer: string
   readonly peers: readonly string[]
   readonly transfers: Transfers
+  /** Blobs that are being fetched, or put away. */
+  readonly downloads: readonly unknown[]
 }
 
 interface Addresses {
@@ -152,6 +156,14 @@ export class SwarmNode implements AsyncDisposable {
   async joined(peers = 1): Promise<void> {
     const deadline = AbortSignal.timeout(joinTimeoutMs)
     while ((await this.status()).peers.length < peers) {
+      await delay(statusIntervalMs, undefined, { signal: deadline })
+    }
+  }
+
+  /** Waits until what was pulled is on the disk: clients have their last bytes before. */
+  async stored(): Promise<void> {
+    const deadline = AbortSignal.timeout(storeTimeoutMs)
+    while ((await this.status()).downloads.length > 0) {
       await delay(statusIntervalMs, undefined, { signal: deadline })
     }
   }

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import { execa } from 'execa'
 import { create } from 'tar'
+import type { AgentStatus } from '../dist/agent-status.js'
 import type { CacheListing } from '../dist/cache-control/cache-control.js'
 import { openLayout } from '../dist/demo/oci-layout.js'
 import { UpstreamRegistry } from '../dist/demo/upstream-registry.js'
@@ -29,6 +30,15 @@ const listIn = async (dataDir: string): Promise<CacheListing> => {
   return JSON.parse(stdout)
 }
 
+/** A client has its last bytes before the disk does. */
+async function stored(admin: string): Promise<void> {
+  for (;;) {
+    const response = await fetch(`http://${admin}/api/v1/status`)
+    const { downloads } = (await response.json()) as AgentStatus
+    if (downloads.length === 0) return
+  }
+}
+
 /** An agent that runs, and an image that it can pull. */
 async function startNode(t: ExecutionContext): Promise<Node> {
   const image = await writeLayout(await temporaryDirectory(t), [someBytes(700_000), someBytes(300_000)])
@@ -51,6 +61,7 @@ async function startNode(t: ExecutionContext): Promise<Node> {
       await get(`manifests/${image.index.digest}`)
       await get(`manifests/${image.manifest.digest}`)
       for (const { digest } of [image.config, ...image.layers]) await get(`blobs/${digest}`)
+      await stored(agent.addresses.admin)
     },
     run: (...args) => shoal(['cache', '--data-dir', dataDir, ...args]),
     list: () => listIn(dataDir),
