@@ -30,6 +30,8 @@ export class Session {
   #isWaiting = false
   /** What is leaving the holder. */
   #sending: Sending | undefined
+  /** What has left the holder, and is not known to be in: each takes its slot. */
+  readonly #unacknowledged = new Set<Sending>()
   /** What has not come in yet; the last of it, if there are several. */
   #coming: Sending | undefined
   #ended = false
@@ -98,7 +100,8 @@ export class Session {
     this.#ended = true
     this.#sending?.flow?.cut()
     this.#requester.loading.delete(this)
-    const accepted = this.#wants.size + (this.#sending === undefined ? 0 : 1)
+    const accepted = this.#wants.size + (this.#sending === undefined ? 0 : 1) + this.#unacknowledged.size
+    this.#unacknowledged.clear()
     this.#sending = undefined
     this.#world.deliver(this.holder, this.#world.scenario.latency, () => {
       this.holder.uploads.delete(this)
@@ -194,8 +197,7 @@ export class Session {
   /** A chunk has left the holder. */
   #sent(sending: Sending): void {
     this.#sending = undefined
-    const { turns } = this.holder
-    grantAll(turns.done(this, this.isFar ? 0 : uploadCost(sending.bytes, this.#requester.sources)))
+    this.#unacknowledged.add(sending)
     this.#sendNext()
     if (this.hasNews) this.holder.tellSoon()
   }
@@ -210,7 +212,17 @@ export class Session {
     const peer = this.holder.name
     this.#dispatch({ type: 'progress', peer, bytes: bytes - noted })
     this.#requester.store(index, peer)
+    this.#world.message(this.holder, () => this.#acknowledged(sending))
     if (isGranted) this.#dispatch({ type: 'granted', peer })
+  }
+
+  /** The holder hears that a chunk is in. */
+  #acknowledged(sending: Sending): void {
+    if (!this.#unacknowledged.delete(sending)) return
+    const { turns, slots } = this.holder
+    slots.sent(sending.bytes, this.#world.time.now)
+    grantAll(turns.done(this, this.isFar ? 0 : uploadCost(sending.bytes, this.#requester.sources)))
+    if (this.hasNews) this.holder.tellSoon()
   }
 
   #dispatch(event: DownloadEvent): void {

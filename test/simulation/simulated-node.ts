@@ -1,8 +1,8 @@
 import { ChunkSet } from '@shoal/content'
 import type { DownloadCommand, DownloadEvent } from '../../packages/swarm/dist/download/download-events.js'
 import { DownloadPlanner } from '../../packages/swarm/dist/download/planner.js'
-import { concurrentUploads } from '../../packages/swarm/dist/exchange/exchange-protocol.js'
 import { newsIntervalMs } from '../../packages/swarm/dist/exchange/news-interval.js'
+import { UploadSlots } from '../../packages/swarm/dist/exchange/upload-slots.js'
 import { UploadTurns } from '../../packages/swarm/dist/exchange/upload-turns.js'
 import { CoordinatorLine } from './coordinator-line.ts'
 import { Downlink, Uplink } from './link.ts'
@@ -35,7 +35,8 @@ export class SimulatedNode {
   readonly held: ChunkSet
   readonly landed: number[] = []
   readonly landedAt: number[] = []
-  readonly turns = new UploadTurns<Session>(concurrentUploads)
+  readonly slots = new UploadSlots(0)
+  readonly turns = new UploadTurns<Session>(() => this.slots.count)
   /** Those who load from it. */
   readonly uploads = new Set<Session>()
   /** Those in which a chunk is on its way to it. */

@@ -303,18 +303,22 @@ export class Download {
   async #finish(): Promise<void> {
     const { digest, size } = this.descriptor
     try {
-      const onVerified = () => this.#verified.resolve()
-      await this.#partial.complete({ signal: this.#ended.signal, onVerified })
+      await this.#partial.complete({ signal: this.#ended.signal, onVerified: () => this.#onVerified() })
     } catch (error) {
       if (error instanceof DigestMismatchError && (await this.#intake.repair())) return
       throw error
     }
-    this.#intake.nameLiars()
     await this.#components.proofs.record(this.#wanted)
     this.#blob.complete(await this.#components.blobs.open(digest))
     const seconds = (performance.now() - this.#startedAt) / 1000
     this.#components.onEvent({ type: 'completed', digest, size, seconds })
     this.#end()
+  }
+
+  /** It may come twice, when the disk was full in between. */
+  #onVerified(): void {
+    this.#intake.nameLiars()
+    this.#verified.resolve()
   }
 
   #onStored(index: number, hash: Uint8Array<ArrayBuffer> | undefined): void {

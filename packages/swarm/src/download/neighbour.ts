@@ -1,5 +1,5 @@
 import type { ChunkSet } from '@shoal/content'
-import { SpeedMeter } from './speed-meter.ts'
+import { SpeedMeter } from '../speed-meter.ts'
 
 /** A peer with which a download exchanges chunks: what it has, what was asked of it, how fast it answers. */
 export class Neighbour {

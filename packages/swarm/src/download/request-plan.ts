@@ -1,17 +1,17 @@
 import type { ChunkLayout } from '@shoal/content'
+import { SpeedMeter } from '../speed-meter.ts'
 import type { ChunkLedger } from './chunk-ledger.ts'
 import { pickChunk } from './chunk-picker.ts'
 import { type DownloadCommand, noCommands } from './download-events.ts'
 import type { Neighbour } from './neighbour.ts'
 import type { Neighbourhood } from './neighbourhood.ts'
-import { SpeedMeter } from './speed-meter.ts'
 
 /**
  * All that is pending together is what comes in this time. More would only wait in the queues of others: a chunk would
  * take longer to spread, and what a client waits for would wait behind it.
  */
 const pendingSeconds = 0.25
-const minPendingChunks = 6
+const minPendingChunks = 8
 /** One chunk on its way and one asked for, so that a peer's pipe never runs dry while a request travels. */
 const minPipelineChunks = 2
 const maxPipelineChunks = 16

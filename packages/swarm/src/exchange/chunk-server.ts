@@ -4,7 +4,6 @@ import type { SwarmHost } from '../host/swarm-host.ts'
 import { ExchangeReply } from '../wire/exchange.ts'
 import { areApart } from '../zones.ts'
 import {
-  concurrentUploads,
   exchangeProtocol,
   maxExchangeMessageBytes,
   maxRegistryCharacters,
@@ -12,6 +11,7 @@ import {
 } from './exchange-protocol.ts'
 import type { FindServedBlob } from './served-blob.ts'
 import { decodeRequest, Upload } from './upload.ts'
+import { UploadSlots } from './upload-slots.ts'
 import { UploadTurns } from './upload-turns.ts'
 
 /** A peer that opened a stream says within this time what it wants. */
@@ -22,7 +22,8 @@ export class ChunkServer {
   readonly #host: SwarmHost
   readonly #find: FindServedBlob
   readonly #onEvent: TransferListener
-  readonly #turns = new UploadTurns<Upload>(concurrentUploads)
+  readonly #slots = new UploadSlots(performance.now())
+  readonly #turns = new UploadTurns<Upload>(() => this.#slots.count)
   #uploads = 0
 
   constructor(components: { host: SwarmHost; find: FindServedBlob; onEvent: TransferListener }) {
@@ -53,7 +54,9 @@ export class ChunkServer {
     try {
       const upload = new Upload(stream, blob, {
         turns: this.#turns,
+        slots: this.#slots,
         zone: this.#host.zone,
+        acknowledges: request.acknowledges === true,
         isFar: areApart(this.#host.zone, request.zone),
         onEvent: this.#onEvent,
         listeners: () => this.#uploads,

@@ -56,6 +56,7 @@ export class ChunkSession {
   #unsentWants: number[] = []
   #unsentCancels: number[] = []
   #unsentDecline = false
+  #unsentReceived = 0
   #sources = 1
   #toldSources = 1
   #flushing = false
@@ -83,7 +84,8 @@ export class ChunkSession {
       maxMessageBytes: maxExchangeMessageBytes,
     })
     try {
-      await stream.send(ExchangeRequest.encode({ open: digest, registry, ...zoneField(host.zone) }), options)
+      const about = { open: digest, registry, ...zoneField(host.zone), acknowledges: true }
+      await stream.send(ExchangeRequest.encode(about), options)
       const answer = await stream.read(options)
       const { holding } = answer === undefined ? {} : decodeReply(answer)
       if (holding === undefined) {
@@ -160,7 +162,8 @@ export class ChunkSession {
   }
 
   #hasUnsent(): boolean {
-    return this.#unsentWants.length + this.#unsentCancels.length > 0 || this.#unsentDecline
+    const count = this.#unsentWants.length + this.#unsentCancels.length + this.#unsentReceived
+    return count > 0 || this.#unsentDecline
   }
 
   #takeUnsent(): Uint8Array {
@@ -168,11 +171,13 @@ export class ChunkSession {
       want: this.#unsentWants,
       cancel: this.#unsentCancels,
       ...(this.#unsentDecline ? { decline: true } : {}),
+      ...(this.#unsentReceived > 0 ? { received: this.#unsentReceived } : {}),
       ...(this.#sources !== this.#toldSources ? { sources: this.#sources } : {}),
     })
     this.#unsentWants = []
     this.#unsentCancels = []
     this.#unsentDecline = false
+    this.#unsentReceived = 0
     this.#toldSources = this.#sources
     return message
   }
@@ -206,8 +211,11 @@ export class ChunkSession {
       await this.#stream.readBody(piece)
       events.onProgress(piece.length)
     }
+    // Told with what is asked for next, if that is of this peer.
+    this.#unsentReceived++
     await events.onChunk({ index, bytes, claimedHash: header.hash })
     freeMemory(bytes)
+    this.#flush()
   }
 
   #checkIndex(index: number): boolean {

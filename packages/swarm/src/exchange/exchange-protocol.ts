@@ -10,8 +10,5 @@ export const maxWantsPerMessage = 256
 /** Blobs that one peer may ask us for at the same time. */
 export const maxStreamsPerPeer = 256
 
-/** Chunks that a node sends at the same time; they are in memory meanwhile. */
-export const concurrentUploads = 12
-
 /** A registry's name is a host and a port. */
 export const maxRegistryCharacters = 300

@@ -4,10 +4,11 @@
  * meanwhile; when a slot is free, the client in line that was served least is granted it, and says then which chunk it
  * would have. (BitTorrent's choking, with start-time fair queueing, Goyal et al., 1996, for the order.)
  *
- * A slot is taken from the grant, or the accepted want, to the end of the chunk.
+ * A slot is taken from the grant, or the accepted want, until the client says that the chunk is in: a holder can't see that,
+ * its system takes whole chunks for many clients long before they have left.
  */
 export class UploadTurns<Client extends object> {
-  readonly #slots: number
+  readonly #slots: () => number
   #taken = 0
   readonly #line = new Set<Client>()
   readonly #granted = new Set<Client>()
@@ -15,14 +16,15 @@ export class UploadTurns<Client extends object> {
   readonly #served = new WeakMap<Client, number>()
   #clock = 0
 
-  constructor(slots: number) {
+  /** @param slots - how many chunks may be sent at the same time now */
+  constructor(slots: () => number) {
     this.#slots = slots
   }
 
   /** A client wants a chunk. True if it is to be sent; else the client waits in line from now on. */
   want(client: Client): boolean {
     if (this.#granted.delete(client)) return true
-    if (this.#taken < this.#slots && this.#line.size === 0) {
+    if (this.#taken < this.#slots() && this.#line.size === 0) {
       this.#take(client)
       return true
     }
@@ -65,7 +67,7 @@ export class UploadTurns<Client extends object> {
   /** Gives free slots to those in line. */
   grant(): Client[] {
     const granted: Client[] = []
-    while (this.#taken < this.#slots) {
+    while (this.#taken < this.#slots()) {
       const next = this.#leastServed()
       if (next === undefined) break
       this.#line.delete(next)

@@ -5,22 +5,38 @@ import { zoneField } from '../zones.ts'
 import { maxWantsPerMessage } from './exchange-protocol.ts'
 import { newsIntervalMs } from './news-interval.ts'
 import type { ServedBlob } from './served-blob.ts'
+import type { UploadSlots } from './upload-slots.ts'
 import { type UploadTurns, uploadCost } from './upload-turns.ts'
 
 /** A peer that takes longer for one chunk has stopped reading, and must not hold a slot. */
 const uploadTimeoutMs = 20_000
+/**
+ * One that does not say within this time that it has what was handed to the system for it has stopped reading too. A slow
+ * link that many chunks share takes its time.
+ */
+const acknowledgementTimeoutMs = 10_000
+const minBytesPerMs = 100
 /** A slot that was granted and not used for so long goes to someone else. */
 const grantTimeoutMs = 2_000
 
 export interface UploadInit {
   readonly turns: UploadTurns<Upload>
+  readonly slots: UploadSlots
   /** Where this node is. */
   readonly zone: string
+  /** The requester says when a chunk is in. */
+  readonly acknowledges: boolean
   /** The requester is in another zone, which waits for what it gets. */
   readonly isFar: boolean
   readonly onEvent: TransferListener
   /** How many peers are told of what lands on this node. */
   readonly listeners: () => number
+}
+
+/** A chunk that was handed to the system. */
+interface SentChunk {
+  readonly bytes: number
+  readonly cost: number
 }
 
 /** One exchange stream at the holder's end: a loop that reads what the peer wants and one that writes what it gets. */
@@ -30,6 +46,9 @@ export class Upload {
   readonly #init: UploadInit
   /** Wants that have a slot; insertion order is the order of asking. */
   readonly #accepted = new Set<number>()
+  /** Chunks on their way, in the order of sending: each takes its slot until it is in. */
+  readonly #unacknowledged: SentChunk[] = []
+  #acknowledgementTimer: NodeJS.Timeout | undefined
   #busy: number[] = []
   #landed: number[] = []
   #isSending = false
@@ -91,8 +110,9 @@ export class Upload {
     }
   }
 
-  #receive({ want, cancel, decline, sources }: ExchangeRequest): void {
+  #receive({ want, cancel, decline, sources, received = 0 }: ExchangeRequest): void {
     const { turns } = this.#init
+    if (received > 0) this.#acknowledged(received)
     if (want.length > maxWantsPerMessage) {
       throw new InvalidInputError(
         'PROTOCOL',
@@ -128,10 +148,11 @@ export class Upload {
   }
 
   async #sendChunk(index: number): Promise<void> {
-    const { turns, isFar, onEvent } = this.#init
+    const { turns, isFar, acknowledges, onEvent } = this.#init
     this.#accepted.delete(index)
     this.#isSending = true
     let cost = 0
+    let isOnItsWay = false
     try {
       const { source } = this.#blob
       const hash = source.held.has(index) ? source.hashOf(index) : undefined
@@ -145,11 +166,39 @@ export class Upload {
       onEvent({ type: 'served', digest, bytes: chunk.length, peer: this.#stream.peer })
       // It was read for this peer alone, and has gone out.
       freeMemory(bytes)
+      isOnItsWay = acknowledges && !this.#ended
+      if (isOnItsWay) this.#unacknowledged.push({ bytes: chunk.length, cost })
+      this.#expectAcknowledgement()
     } finally {
       this.#isSending = false
-      grantAll(turns.done(this, cost))
+      if (!isOnItsWay) grantAll(turns.done(this, cost))
       this.#planNews()
     }
+  }
+
+  #expectAcknowledgement(): void {
+    if (this.#unacknowledged.length === 0 || this.#acknowledgementTimer !== undefined) return
+    const bytes = this.#unacknowledged.reduce((sum, chunk) => sum + chunk.bytes, 0)
+    const timeoutMs = acknowledgementTimeoutMs + bytes / minBytesPerMs
+    const cutOff = () => this.#stream.abort(new Error(`the peer got no chunk within ${timeoutMs} ms`))
+    this.#acknowledgementTimer = setTimeout(cutOff, timeoutMs).unref()
+  }
+
+  #acknowledged(count: number): void {
+    const { turns, slots } = this.#init
+    const chunks = this.#unacknowledged.splice(0, count)
+    if (chunks.length < count) {
+      const what = `says that ${count} chunks are in, of ${chunks.length} that were sent`
+      throw new InvalidInputError('PROTOCOL', `peer ${this.#stream.peer} ${what}`)
+    }
+    clearTimeout(this.#acknowledgementTimer)
+    this.#acknowledgementTimer = undefined
+    this.#expectAcknowledgement()
+    for (const { bytes, cost } of chunks) {
+      slots.sent(bytes, performance.now())
+      grantAll(turns.done(this, cost))
+    }
+    this.#planNews()
   }
 
   /** All that there is to say beside a chunk. */
@@ -176,7 +225,10 @@ export class Upload {
   #planNews(index?: number): void {
     if (this.#landed.length === 0) return
     const isNews = index === undefined || !this.#blob.isHeldBy(this.#stream.peer, index)
-    const isServed = this.#isSending || this.#accepted.size > 0 || this.#init.turns.isWaiting(this)
+    const isServed =
+      this.#isSending ||
+      this.#accepted.size + this.#unacknowledged.length > 0 ||
+      this.#init.turns.isWaiting(this)
     const at =
       performance.now() + newsIntervalMs({ isIdle: isNews && !isServed, listeners: this.#init.listeners() })
     if (at >= this.#newsAt) return
@@ -204,9 +256,11 @@ export class Upload {
       const { turns } = this.#init
       this.#ended = true
       clearTimeout(this.#grantTimer)
+      clearTimeout(this.#acknowledgementTimer)
       grantAll(turns.leave(this))
       for (const _ of this.#accepted) grantAll(turns.done(this, 0))
       this.#accepted.clear()
+      for (const { cost } of this.#unacknowledged.splice(0)) grantAll(turns.done(this, cost))
     }
     this.#kick()
   }

@@ -11,6 +11,8 @@ export interface ExchangeRequest {
   sources?: number
   zone?: string
   registry?: string
+  acknowledges?: boolean
+  received?: number
 }
 
 export namespace ExchangeRequest {
@@ -62,6 +64,16 @@ export namespace ExchangeRequest {
           w.string(obj.registry)
         }
 
+        if (obj.acknowledges != null) {
+          w.uint32(64)
+          w.bool(obj.acknowledges)
+        }
+
+        if (obj.received != null) {
+          w.uint32(72)
+          w.uint32(obj.received)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
@@ -111,6 +123,14 @@ export namespace ExchangeRequest {
             }
             case 7: {
               obj.registry = reader.string()
+              break
+            }
+            case 8: {
+              obj.acknowledges = reader.bool()
+              break
+            }
+            case 9: {
+              obj.received = reader.uint32()
               break
             }
             default: {
@@ -198,6 +218,20 @@ export namespace ExchangeRequest {
               }
               break
             }
+            case 8: {
+              yield {
+                field: `${prefix}.acknowledges`,
+                value: reader.bool()
+              }
+              break
+            }
+            case 9: {
+              yield {
+                field: `${prefix}.received`,
+                value: reader.uint32()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -247,6 +281,16 @@ export namespace ExchangeRequest {
     value: string
   }
 
+  export interface ExchangeRequestAcknowledgesFieldEvent {
+    field: '$.acknowledges'
+    value: boolean
+  }
+
+  export interface ExchangeRequestReceivedFieldEvent {
+    field: '$.received'
+    value: number
+  }
+
   export function encode (obj: Partial<ExchangeRequest>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, ExchangeRequest.codec())
   }
@@ -255,7 +299,7 @@ export namespace ExchangeRequest {
     return decodeMessage(buf, ExchangeRequest.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeRequest>): Generator<ExchangeRequestOpenFieldEvent | ExchangeRequestWantFieldEvent | ExchangeRequestCancelFieldEvent | ExchangeRequestDeclineFieldEvent | ExchangeRequestSourcesFieldEvent | ExchangeRequestZoneFieldEvent | ExchangeRequestRegistryFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ExchangeRequest>): Generator<ExchangeRequestOpenFieldEvent | ExchangeRequestWantFieldEvent | ExchangeRequestCancelFieldEvent | ExchangeRequestDeclineFieldEvent | ExchangeRequestSourcesFieldEvent | ExchangeRequestZoneFieldEvent | ExchangeRequestRegistryFieldEvent | ExchangeRequestAcknowledgesFieldEvent | ExchangeRequestReceivedFieldEvent> {
     return streamMessage(buf, ExchangeRequest.codec(), opts)
   }
 }

@@ -54,7 +54,7 @@ test('peers are asked in turn for what each of several clients waits for', (t) =
   )
   t.deepEqual(
     requests.map(({ index }) => index),
-    [40, 10, 41, 11, 42, 12],
+    [40, 10, 41, 11, 42, 12, 43, 13],
   )
 })
 

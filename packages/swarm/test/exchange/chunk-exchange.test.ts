@@ -112,6 +112,22 @@ test('a holder says whether it has the blob by way of the registry that is named
   }
 })
 
+test('a session says of each chunk that it is in', async (t) => {
+  const said: number[] = []
+  const host = await rogueHolder(async (stream) => {
+    await stream.read()
+    await stream.sendWithBody(header(0, layout.chunkLength), new Uint8Array(layout.chunkLength))
+    const message = await stream.read()
+    if (message !== undefined) said.push(ExchangeRequest.decode(message).received ?? 0)
+    await stream.close()
+  })
+  const session = await sessionWith(host)
+  const { end } = listen(session)
+  session.request(0)
+  await end
+  t.deepEqual(said, [1])
+})
+
 test('chunks that land later are told, and can be asked for', async (t) => {
   const { host, land } = await holderOf(new ChunkSet(layout.count))
   const session = await sessionWith(host)
@@ -158,6 +174,76 @@ test('a requester that asks for more than anyone needs is cut off', async (t) =>
   await stream.send(ExchangeRequest.encode({ want, cancel: [] }))
   await t.throwsAsync(async () => {
     while ((await stream.read()) !== undefined);
+  })
+})
+
+/** A requester of few words, whose messages the test writes. */
+async function requesterOf(host: StreamPairHost, { acknowledges }: { acknowledges: boolean }) {
+  const stream = await host.open('holder', exchangeProtocol)
+  await stream.send(ExchangeRequest.encode({ open: digest, want: [], cancel: [], acknowledges }))
+  await stream.read()
+  return {
+    send: (request: Partial<ExchangeRequest>) =>
+      stream.send(ExchangeRequest.encode({ want: [], cancel: [], ...request })),
+    leave: () => stream.abort(new Error('the test is done with it')),
+    /** The next message, and past the body if it announces one. */
+    async next(): Promise<ExchangeReply | undefined> {
+      const message = await stream.read()
+      if (message === undefined) return undefined
+      const reply = ExchangeReply.decode(message)
+      if (reply.chunk !== undefined) await stream.readBody(Buffer.alloc(reply.chunk.length))
+      return reply
+    },
+  }
+}
+
+/** Has requesters take all slots of a holder. */
+async function takeAllSlots(host: StreamPairHost, options: { acknowledges: boolean }) {
+  const requesters = []
+  for (let taken = 0; taken < 12; taken += layout.count) {
+    const requester = await requesterOf(host, options)
+    await requester.send({ want: [...Array(layout.count).keys()].slice(0, 12 - taken) })
+    for (let n = 0; n < Math.min(layout.count, 12 - taken); n++) await requester.next()
+    requesters.push(requester)
+  }
+  return requesters
+}
+
+test('a chunk that was sent takes its slot until the requester says that it is in', async (t) => {
+  const { host } = await holderOf(ChunkSet.full(layout.count))
+  const [first] = await takeAllSlots(host, { acknowledges: true })
+  const waiting = await requesterOf(host, { acknowledges: true })
+  await waiting.send({ want: [2] })
+  t.deepEqual((await waiting.next())?.busy, [2])
+  await first?.send({ received: 1 })
+  t.true((await waiting.next())?.granted)
+  await waiting.send({ want: [2] })
+  t.is((await waiting.next())?.chunk?.index, 2)
+})
+
+test('of a requester that never says so, a chunk takes its slot until it was sent', async (t) => {
+  const { host } = await holderOf(ChunkSet.full(layout.count))
+  await takeAllSlots(host, { acknowledges: false })
+  const another = await requesterOf(host, { acknowledges: false })
+  await another.send({ want: [2] })
+  t.is((await another.next())?.chunk?.index, 2)
+})
+
+test('a requester that leaves before it has said so frees its slots', async (t) => {
+  const { host } = await holderOf(ChunkSet.full(layout.count))
+  for (const requester of await takeAllSlots(host, { acknowledges: true })) requester.leave()
+  await Promise.allSettled(host.handled)
+  t.is((await takeAllSlots(host, { acknowledges: true })).length, 3)
+})
+
+test('a requester that says that more is in than was sent is cut off', async (t) => {
+  const { host } = await holderOf(ChunkSet.full(layout.count))
+  const requester = await requesterOf(host, { acknowledges: true })
+  await requester.send({ want: [0] })
+  await requester.next()
+  await requester.send({ received: 2 })
+  await t.throwsAsync(async () => {
+    while ((await requester.next()) !== undefined);
   })
 })
 

@@ -8,14 +8,14 @@ interface Client {
 const [a, b, c] = ['a', 'b', 'c'].map((name) => ({ name })) as [Client, Client, Client]
 
 test('a want is served while there is a free slot', (t) => {
-  const turns = new UploadTurns<Client>(2)
+  const turns = new UploadTurns<Client>(() => 2)
   t.true(turns.want(a))
   t.true(turns.want(a))
   t.false(turns.want(b))
 })
 
 test('who waits in line is granted the slot that comes free, and may use it', (t) => {
-  const turns = new UploadTurns<Client>(1)
+  const turns = new UploadTurns<Client>(() => 1)
   turns.want(a)
   turns.want(b)
   t.deepEqual(turns.done(a, 10), [b])
@@ -24,7 +24,7 @@ test('who waits in line is granted the slot that comes free, and may use it', (t
 })
 
 test('of those in line the one that was served least comes first', (t) => {
-  const turns = new UploadTurns<Client>(1)
+  const turns = new UploadTurns<Client>(() => 1)
   turns.want(a)
   turns.done(a, 100)
   turns.want(b)
@@ -36,7 +36,7 @@ test('of those in line the one that was served least comes first', (t) => {
 })
 
 test('who has few sources is served more often than who has many', (t) => {
-  const turns = new UploadTurns<Client>(1)
+  const turns = new UploadTurns<Client>(() => 1)
   const sources = new Map([
     [a, 20],
     [b, 5],
@@ -61,7 +61,7 @@ test('who has few sources is served more often than who has many', (t) => {
 })
 
 test('a grant that is declined, or whose client leaves, goes to the next in line', (t) => {
-  const turns = new UploadTurns<Client>(1)
+  const turns = new UploadTurns<Client>(() => 1)
   turns.want(a)
   turns.want(b)
   turns.want(c)
@@ -73,7 +73,7 @@ test('a grant that is declined, or whose client leaves, goes to the next in line
 })
 
 test('while others wait, who was served goes back to the line; alone it need not', (t) => {
-  const turns = new UploadTurns<Client>(1)
+  const turns = new UploadTurns<Client>(() => 1)
   turns.want(a)
   t.false(turns.waitAgain(a))
   turns.want(b)
@@ -90,7 +90,7 @@ test('whatever clients do, slots are neither lost nor given twice', (t) => {
   )
   fc.assert(
     fc.property(acts, fc.integer({ min: 1, max: 3 }), (schedule, slots) => {
-      const turns = new UploadTurns<Client>(slots)
+      const turns = new UploadTurns<Client>(() => slots)
       const accepted = new Map<Client, number>()
       const granted = new Set<Client>()
       const grant = (next: Client[]) => {
