@@ -342,7 +342,7 @@ function lyingStore(blobs: BlobStore, options: { consistent: boolean }): BlobSto
 /** Upstream is slow enough that the victim turns to the peer for a part. */
 async function startLiarAndVictim(t: ExecutionContext, options: { consistent: boolean }) {
   const origin = new MemoryOrigin(100)
-  const address = origin.add(randomBlob(3 * MiB))
+  const address = origin.add(randomBlob(6 * MiB))
   const secret = newSecret()
   const liar = await startNode(t, { origin, secret, wrapBlobs: (blobs) => lyingStore(blobs, options) })
   for await (const _ of (await liar.swarm.content.open(address)).read()) break

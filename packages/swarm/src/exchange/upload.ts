@@ -14,7 +14,7 @@ const uploadTimeoutMs = 20_000
  * One that does not say within this time that it has what was handed to the system for it has stopped reading too. A slow
  * link that many chunks share takes its time.
  */
-const acknowledgementTimeoutMs = 10_000
+const acknowledgementTimeoutMs = 20_000
 const minBytesPerMs = 100
 /** A slot that was granted and not used for so long goes to someone else. */
 const grantTimeoutMs = 2_000
@@ -161,13 +161,14 @@ export class Upload {
       cost = isFar ? 0 : uploadCost(bytes.length, this.#sources)
       const chunk = { index, length: bytes.length, hash: new Uint8Array(hash) }
       const header = ExchangeReply.encode({ ...this.#takeControl(), inLine: turns.waitAgain(this), chunk })
+      // Before it is sent: it may be in before the stream can take more.
+      isOnItsWay = acknowledges && !this.#ended
+      if (isOnItsWay) this.#unacknowledged.push({ bytes: chunk.length, cost })
       await this.#stream.sendWithBody(header, bytes, { signal: AbortSignal.timeout(uploadTimeoutMs) })
       const { digest } = source.descriptor
       onEvent({ type: 'served', digest, bytes: chunk.length, peer: this.#stream.peer })
       // It was read for this peer alone, and has gone out.
       freeMemory(bytes)
-      isOnItsWay = acknowledges && !this.#ended
-      if (isOnItsWay) this.#unacknowledged.push({ bytes: chunk.length, cost })
       this.#expectAcknowledgement()
     } finally {
       this.#isSending = false
@@ -177,7 +178,7 @@ export class Upload {
   }
 
   #expectAcknowledgement(): void {
-    if (this.#unacknowledged.length === 0 || this.#acknowledgementTimer !== undefined) return
+    if (this.#ended || this.#unacknowledged.length === 0 || this.#acknowledgementTimer !== undefined) return
     const bytes = this.#unacknowledged.reduce((sum, chunk) => sum + chunk.bytes, 0)
     const timeoutMs = acknowledgementTimeoutMs + bytes / minBytesPerMs
     const cutOff = () => this.#stream.abort(new Error(`the peer got no chunk within ${timeoutMs} ms`))
