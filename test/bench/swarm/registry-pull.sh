@@ -6,22 +6,21 @@
 set -euo pipefail
 registry=http://$1/v2/$2 tag=$3 manifest=$4
 shift 4
-# docker-registry 2.8 as a pull-through cache answers 500 now and then to those who ask at once, and where forty answers share
-# its link one is reset at times; runtimes ask again.
-get=(curl --fail --silent --show-error --retry 3 --retry-delay 1 --retry-all-errors)
+# docker-registry 2.8 as a pull-through cache answers 500 now and then to those who ask at once; runtimes ask again.
+get() { curl --fail --silent --show-error --retry 3 --retry-delay 1 "$@"; }
+# Where forty answers share its link one is reset at times. curl can't go on with what it throws away, so it begins anew.
+get_blob() { for _ in 1 2 3; do get --output /dev/null "$1" && return; done; return 1; }
+export -f get get_blob
 
 for reference in "$tag" "$manifest"; do
-  "${get[@]}" --output /dev/null --header 'accept: application/vnd.oci.image.index.v1+json' \
+  get --output /dev/null --header 'accept: application/vnd.oci.image.index.v1+json' \
     --header 'accept: application/vnd.oci.image.manifest.v1+json' "$registry/manifests/$reference"
 done
 
 if [ -n "${FIRST_BYTE:-}" ]; then
-  "${get[@]}" "$registry/blobs/$2" | { head -c 1 >/dev/null; echo "first-byte $EPOCHREALTIME"; exec cat >/dev/null; }
+  get "$registry/blobs/$2" | { head -c 1 >/dev/null; echo "first-byte $EPOCHREALTIME"; exec cat >/dev/null; }
   shift 2
 fi
 
-# Without --parallel-immediate curl waits with the others until the first has been answered, to see if they can share its
-# connection; runtimes open one for each.
-outputs=()
-for digest in "$@"; do outputs+=(--output /dev/null "$registry/blobs/$digest"); done
-[ ${#outputs[@]} -eq 0 ] || "${get[@]}" --parallel --parallel-immediate --parallel-max 4 "${outputs[@]}"
+# A connection for each, as runtimes have.
+[ $# -eq 0 ] || printf "$registry/blobs/%s\n" "$@" | xargs -P 4 -I {} bash -c 'get_blob {}'

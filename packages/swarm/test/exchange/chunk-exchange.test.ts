@@ -5,6 +5,9 @@ import fc from 'fast-check'
 import { ChunkServer } from '../../dist/exchange/chunk-server.js'
 import { ChunkSession, type ReceivedChunk } from '../../dist/exchange/chunk-session.js'
 import { exchangeProtocol } from '../../dist/exchange/exchange-protocol.js'
+import { Upload } from '../../dist/exchange/upload.js'
+import { UploadSlots } from '../../dist/exchange/upload-slots.js'
+import { UploadTurns } from '../../dist/exchange/upload-turns.js'
 import type { MessageStream } from '../../dist/host/message-stream.js'
 import { ExchangeReply, ExchangeRequest } from '../../dist/wire/exchange.js'
 import { StreamPairHost } from '../stream-pair-host.ts'
@@ -234,6 +237,45 @@ test('a requester that leaves before it has said so frees its slots', async (t) 
   for (const requester of await takeAllSlots(host, { acknowledges: true })) requester.leave()
   await Promise.allSettled(host.handled)
   t.is((await takeAllSlots(host, { acknowledges: true })).length, 3)
+})
+
+test('the word that a chunk is in may come before the stream can take more', async (t) => {
+  const begun = Promise.withResolvers<void>()
+  const heard = Promise.withResolvers<void>()
+  const requests = [{ want: [0] }, { received: 1 }]
+  const stream = {
+    peer: 'requester',
+    closed: false,
+    onClose: () => undefined,
+    send: async () => undefined,
+    async sendWithBody() {
+      begun.resolve()
+      await heard.promise
+    },
+    async read() {
+      const request = requests.shift()
+      if (request === undefined) return heard.resolve()
+      if (request.received !== undefined) await begun.promise
+      return ExchangeRequest.encode({ want: [], cancel: [], ...request })
+    },
+  }
+  const slots = new UploadSlots(0)
+  const turns = new UploadTurns<Upload>(() => slots.count)
+  const blob = {
+    source: sourceWith(ChunkSet.full(layout.count)),
+    failed: new AbortController().signal,
+    onLanded: () => () => undefined,
+    isHeldBy: () => false,
+    isOfRegistry: true,
+    release: async () => undefined,
+  }
+  const init = { turns, slots, zone: '', acknowledges: true, isFar: false }
+  const upload = new Upload(stream as unknown as MessageStream, blob, {
+    ...init,
+    onEvent: () => undefined,
+    listeners: () => 1,
+  })
+  await t.notThrowsAsync(upload.run())
 })
 
 test('a requester that says that more is in than was sent is cut off', async (t) => {
