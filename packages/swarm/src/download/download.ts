@@ -315,7 +315,7 @@ export class Download {
     this.#end()
   }
 
-  /** It may come twice, when the disk was full in between. */
+  /** Liars are named before clients have their last bytes. */
   #onVerified(): void {
     this.#intake.nameLiars()
     this.#verified.resolve()

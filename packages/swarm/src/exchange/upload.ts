@@ -187,11 +187,12 @@ export class Upload {
 
   #acknowledged(count: number): void {
     const { turns, slots } = this.#init
-    const chunks = this.#unacknowledged.splice(0, count)
-    if (chunks.length < count) {
-      const what = `says that ${count} chunks are in, of ${chunks.length} that were sent`
+    const sent = this.#unacknowledged.length
+    if (sent < count) {
+      const what = `says that ${count} chunks are in, of ${sent} that were sent`
       throw new InvalidInputError('PROTOCOL', `peer ${this.#stream.peer} ${what}`)
     }
+    const chunks = this.#unacknowledged.splice(0, count)
     clearTimeout(this.#acknowledgementTimer)
     this.#acknowledgementTimer = undefined
     this.#expectAcknowledgement()

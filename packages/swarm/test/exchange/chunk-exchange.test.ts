@@ -278,15 +278,17 @@ test('the word that a chunk is in may come before the stream can take more', asy
   await t.notThrowsAsync(upload.run())
 })
 
-test('a requester that says that more is in than was sent is cut off', async (t) => {
+test('requesters that say that more is in than was sent are cut off, and keep no slot', async (t) => {
   const { host } = await holderOf(ChunkSet.full(layout.count))
-  const requester = await requesterOf(host, { acknowledges: true })
-  await requester.send({ want: [0] })
-  await requester.next()
-  await requester.send({ received: 2 })
-  await t.throwsAsync(async () => {
-    while ((await requester.next()) !== undefined);
-  })
+  for (const requester of await takeAllSlots(host, { acknowledges: true })) {
+    await requester.send({ received: 100 })
+    await t.throwsAsync(async () => {
+      while ((await requester.next()) !== undefined);
+    })
+  }
+  const another = await requesterOf(host, { acknowledges: true })
+  await another.send({ want: [2] })
+  t.is((await another.next())?.chunk?.index, 2)
 })
 
 /** A holder that greets properly and then sends what the test says. */
