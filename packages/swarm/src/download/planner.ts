@@ -89,7 +89,7 @@ export class DownloadPlanner {
     commands = joined(commands, this.#neighbours.connect(now))
     commands = joined(commands, this.#upstream.fetch(now, this.#ownChoice))
     const isStarved = now - this.#lastStored >= starvedAfterMs
-    commands = joined(commands, this.#requests.request({ places: this.#places, isStarved, now }))
+    commands = joined(commands, this.#requests.request({ readers: this.#readers, isStarved, now }))
     commands = joined(commands, this.#upstream.ask(this.#wantsLeases(now)))
     if (event.type === 'reading' || event.type === 'tick') commands = joined(commands, this.#want(now))
     if (this.#search === 'none' && this.#lacksPeers(now)) {
@@ -204,7 +204,7 @@ export class DownloadPlanner {
   #hurry(now: number): void {
     if (!this.#upstream.isUsable(now)) return
     const patienceMs = this.#coordinated ? coordinatedReaderPatienceMs : readerPatienceMs
-    for (const index of this.#readers.overdue(this.#ledger.held, { now, patienceMs })) {
+    for (const index of this.#readers.helpOut(this.#ledger.held, { now, patienceMs })) {
       if (!this.#ledger.isCovered(index)) this.#upstream.owe(index)
     }
   }

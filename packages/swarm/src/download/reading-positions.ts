@@ -1,6 +1,7 @@
 import type { ReadonlyChunkSet } from '@shoal/content'
-import { inOrderWindowChunks } from './chunk-picker.ts'
 
+/** Whoever has so many chunks before it does not wait. */
+const fedChunks = 8
 /** So many places are served at a time; further readers have their turn when those got something. */
 const maxPlaces = 8
 /** A reader's lease is asked for before it has come to its end. */
@@ -46,7 +47,7 @@ export class ReadingPositions {
       const place = held.firstMissing(index)
       if (place === held.capacity) continue
       // Whoever has much before it to read comes last: perhaps it does not read on.
-      if (place - index < inOrderWindowChunks) places.add(place)
+      if (place - index < fedChunks) places.add(place)
       else fed.push(place)
       if (places.size === maxPlaces) break
     }
@@ -72,14 +73,21 @@ export class ReadingPositions {
     return held.firstMissing(0)
   }
 
-  /** Chunks that readers have waited for long enough; they are taken for helped out then. */
+  /** Chunks that readers have waited for for so long, who waits longest first. */
   overdue(held: ReadonlyChunkSet, { now, patienceMs }: { now: number; patienceMs: number }): number[] {
     const overdue: number[] = []
-    for (const position of this.#positions.values()) {
+    for (const { index, since } of this.#positions.values()) {
       if (overdue.length === maxPlaces) break
-      if (now - position.since < patienceMs || held.has(position.index)) continue
-      position.since = now
-      overdue.push(position.index)
+      if (now - since >= patienceMs && !held.has(index)) overdue.push(index)
+    }
+    return overdue
+  }
+
+  /** The same; those readers are taken for helped out then. */
+  helpOut(held: ReadonlyChunkSet, patience: { now: number; patienceMs: number }): number[] {
+    const overdue = this.overdue(held, patience)
+    for (const position of this.#positions.values()) {
+      if (overdue.includes(position.index)) position.since = patience.now
     }
     return overdue
   }
@@ -89,7 +97,7 @@ export class ReadingPositions {
     const unserved = new Set<number>()
     for (const position of this.#positions.values()) {
       const place = held.firstMissing(position.index)
-      if (place - position.index >= inOrderWindowChunks) continue
+      if (place - position.index >= fedChunks) continue
       const next = firstBetween(place, Math.min(place + chunksAhead, held.capacity), isOrphan)
       if (next === undefined) continue
       if (position.asked === next && now - position.askedAt < askAgainMs) continue

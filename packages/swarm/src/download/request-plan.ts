@@ -1,10 +1,11 @@
 import type { ChunkLayout } from '@shoal/content'
 import { SpeedMeter } from '../speed-meter.ts'
 import type { ChunkLedger } from './chunk-ledger.ts'
-import { pickChunk } from './chunk-picker.ts'
+import { type PickInput, pickChunk } from './chunk-picker.ts'
 import { type DownloadCommand, noCommands } from './download-events.ts'
 import type { Neighbour } from './neighbour.ts'
 import type { Neighbourhood } from './neighbourhood.ts'
+import type { ReadingPositions } from './reading-positions.ts'
 
 /**
  * All that is pending together is what comes in this time. More would only wait in the queues of others: a chunk would
@@ -17,6 +18,11 @@ const minPipelineChunks = 2
 const maxPipelineChunks = 16
 /** In the endgame the last chunks are asked of a second peer as well. */
 const endgameChunks = 4
+/** A client that has waited for so long for its next chunk gets it first, however rare others are. */
+const orderPatienceMs = 2_000
+
+/** What clients read. */
+type Reading = Pick<PickInput, 'places' | 'overdue'>
 
 /** Which chunk to ask of which neighbour. */
 export class RequestPlan {
@@ -49,16 +55,9 @@ export class RequestPlan {
     this.#speed.add(bytes, now)
   }
 
-  /**
-   * What to ask for now. `places` are where clients read; `isStarved` that near peers bring nothing, so that far ones are
-   * asked for anything.
-   */
-  request(state: {
-    places: () => readonly number[]
-    isStarved: boolean
-    now: number
-  }): readonly DownloadCommand[] {
-    const { isStarved, now } = state
+  /** What to ask for now. `isStarved`: near peers bring nothing, so that far ones are asked for anything. */
+  request(state: { readers: ReadingPositions; isStarved: boolean; now: number }): readonly DownloadCommand[] {
+    const { readers, isStarved, now } = state
     if (isStarved !== this.#isStarved) {
       this.#isStarved = isStarved
       for (const neighbour of this.#neighbours.open()) if (neighbour.isFar) neighbour.dryAt = undefined
@@ -67,12 +66,16 @@ export class RequestPlan {
     const missing = this.#layout.count - this.#ledger.held.size
     if (this.#room() <= 0 && granted.length === 0 && missing > endgameChunks) return noCommands
     const commands: DownloadCommand[] = []
-    const places = state.places()
-    for (const neighbour of granted) commands.push(this.#useGrant(neighbour, places, now))
+    const { held } = this.#ledger
+    const reading = {
+      places: readers.places(held),
+      overdue: readers.overdue(held, { now, patienceMs: orderPatienceMs }),
+    }
+    for (const neighbour of granted) commands.push(this.#useGrant(neighbour, reading, now))
     while (this.#room() > 0) {
       const neighbour = this.#nextInTurn()
       if (neighbour === undefined) break
-      const index = this.#pick(neighbour, places)
+      const index = this.#pick(neighbour, reading)
       if (index === undefined) {
         neighbour.dryAt = this.#ledger.wantedRevision
         continue
@@ -88,9 +91,9 @@ export class RequestPlan {
    * be refused where peers are busy, and whoever declined slots for its sake, with messages that travel for as long as a
    * chunk, would be left with neither, and the less it got, the less it would aim at.
    */
-  #useGrant(neighbour: Neighbour, places: readonly number[], now: number): DownloadCommand {
+  #useGrant(neighbour: Neighbour, reading: Reading, now: number): DownloadCommand {
     const isOfUse = this.#neighbours.accepted < this.#pendingAimedAt()
-    const index = isOfUse ? (this.#pick(neighbour, places) ?? this.#lastChunk(neighbour)) : undefined
+    const index = isOfUse ? (this.#pick(neighbour, reading) ?? this.#lastChunk(neighbour)) : undefined
     if (index === undefined) return { type: 'decline', peer: neighbour.peer }
     this.#neighbours.askGranted(neighbour, index, now)
     return { type: 'request', peer: neighbour.peer, index }
@@ -136,15 +139,17 @@ export class RequestPlan {
     return best
   }
 
-  #pick(neighbour: Neighbour, places: readonly number[]): number | undefined {
+  #pick(neighbour: Neighbour, { places, overdue }: Reading): number | undefined {
     const isBarred = this.#isBarred(neighbour)
     return pickChunk({
       wanted: isBarred ? this.#ledger.wantedFar : this.#ledger.wanted,
       offered: neighbour.held,
       // Those who keep zones together would all ask for the same next chunk: each takes another.
       places: isBarred ? [] : places,
+      overdue,
       turn: this.#turn++,
       availability: this.#availability,
+      neighbours: this.#neighbours.size,
       random: this.#random,
     })
   }

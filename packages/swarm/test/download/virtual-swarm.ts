@@ -290,7 +290,7 @@ export class VirtualSwarm {
 }
 
 /** A small seeded generator, so that a failing schedule can be run again. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0
