@@ -11,7 +11,7 @@ import { ImageStore } from './swarm/image-store.ts'
 import { describeMachine } from './swarm/machine.ts'
 import { type BenchOptions, parseOptions, usage } from './swarm/options.ts'
 import { describeWorkload, tableOf } from './swarm/report.ts'
-import { type CaseRuns, type Row, rowsOf } from './swarm/results.ts'
+import { type CaseRuns, type FailedRun, type Row, rowsOf } from './swarm/results.ts'
 import { writeResultsPage } from './swarm/results-page.ts'
 import { runCase } from './swarm/run-case.ts'
 
@@ -38,7 +38,8 @@ for (const [index, one] of options.cases.entries()) {
   const { contenders } = options
   const onRun = (contender: string, repetition: number): void =>
     progress(`${index + 1} of ${planned}: ${contender}, repetition ${repetition + 1}`)
-  const runs = await runCase(one, { contenders, store, workspace, onRun })
+  const onFailed = ({ contender, reason }: FailedRun): void => progress(`${contender} failed: ${reason}`)
+  const runs = await runCase(one, { contenders, store, workspace, onRun, onFailed })
   const own = rowsOf(runs)
   print(tableOf(own))
   cases.push(runs)

@@ -44,6 +44,9 @@ async function section(title: string, { cases, rows }: ResultsPageInit): Promise
   for (const one of here) {
     const own = rows.filter((row) => row.title === title && row.workload === one.workload)
     parts.push(`${describeWorkload(one.workload)}; bound ${boundsOf(own)}`, tableOf(own))
+    for (const { contender, reason } of one.failures) {
+      parts.push(`A run of ${contender} was done anew: ${reason.split(': ')[0]}.`)
+    }
     if (title === byNodesTitle || one.workload.nodes === 1) continue
     parts.push(
       await plot(plotName(one), 'Share of the nodes that have the image, over time', timeByNodePlot(one)),

@@ -10,7 +10,14 @@ export interface ContenderRuns {
   readonly runs: readonly (readonly PhaseRun[])[]
 }
 
+/** A run that came to nothing, and was done anew. */
+export interface FailedRun {
+  readonly contender: string
+  readonly reason: string
+}
+
 export interface CaseRuns extends Case {
+  readonly failures: readonly FailedRun[]
   readonly contenders: readonly ContenderRuns[]
 }
 
