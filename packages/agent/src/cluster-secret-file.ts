@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { access, link, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { generateClusterSecret } from '@shoal/swarm'
 import { readSecretFile } from './config/text-file.ts'
 import type { Logger } from './logging.ts'
@@ -28,17 +28,23 @@ async function exists(file: string): Promise<boolean> {
   }
 }
 
+/** As whom the process runs, and where systemd keeps its credentials. */
+const thisProcess = {
+  user: process.getuid?.(),
+  group: process.getgid?.(),
+  credentials: process.env.CREDENTIALS_DIRECTORY,
+}
+
 /**
  * Warns of a secret that other users of the machine can read. Where it belongs to another user and to the group that
- * this process runs as, that group is how it gets here: Kubernetes mounts a Secret so.
+ * this process runs as, that group is how it gets here: Kubernetes mounts a Secret so. A credential of systemd's is in a
+ * directory that nobody else may enter; since version 257 an access list lets the service read it, whose mask looks like
+ * a right of its group.
  */
-export async function warnOfReadableSecret(
-  file: string,
-  log: Logger,
-  own = { user: process.getuid?.(), group: process.getgid?.() },
-): Promise<void> {
+export async function warnOfReadableSecret(file: string, log: Logger, own = thisProcess): Promise<void> {
   const { mode, uid, gid } = await stat(file)
-  const others = uid !== own.user && gid === own.group ? 0o037 : 0o077
+  const byGroup = dirname(file) === own.credentials || (uid !== own.user && gid === own.group)
+  const others = byGroup ? 0o037 : 0o077
   if ((mode & others) !== 0) log.warn({ file }, 'other users can read the cluster secret; chmod 600 it')
 }
 
