@@ -73,7 +73,7 @@ export function rowsOf({ title, workload, contenders }: CaseRuns): Row[] {
         ...(phase === 'update' && {
           slowestLaterSeconds: over((run) => Math.max(...durationsOf(run).slice(first))),
         }),
-        ...(workload.firstByte && {
+        ...(inPhase.every(tellsFirstByte) && {
           firstByteSeconds: over(({ times }) =>
             Math.max(...times.map(({ started, firstByte }) => (firstByte ?? Number.NaN) - started)),
           ),
@@ -89,6 +89,11 @@ export function rowsOf({ title, workload, contenders }: CaseRuns): Row[] {
       }
     }),
   )
+}
+
+/** Where it is measured, and by a contender that says it. */
+function tellsFirstByte({ times }: PhaseRun): boolean {
+  return times.every(({ firstByte }) => firstByte !== undefined)
 }
 
 /** What each node took, from its own start. */
