@@ -8,7 +8,7 @@ import { parseClusterSecret } from '../../packages/swarm/dist/host/cluster-secre
 import { createSwarmHost } from '../../packages/swarm/dist/host/swarm-host.js'
 import { newSecretFile, SwarmNode } from '../harness/agents.ts'
 import { Containerd } from '../harness/containerd.ts'
-import { DockerRegistry } from '../harness/docker-registry.ts'
+import { type Access, DockerRegistry } from '../harness/docker-registry.ts'
 import { installPackages } from '../harness/install.ts'
 import { run } from '../harness/run.ts'
 import { Workspace } from '../harness/workspace.ts'
@@ -39,6 +39,8 @@ test('what a containerd pulled from the registry itself is shared from where it 
   await registry.pushIndex(repository, image.tag, indexOf(image).body)
   const theirs = stack.use(await Containerd.start(await workspace.directory('theirs'), registry.host))
   await theirs.ctrFetch(name)
+  // The registry notes what it has sent after the client has it.
+  await until(async () => blobsSent(await registry.accesses()).length >= digests.length)
   const before = (await registry.accesses()).length
 
   const secretFile = await newSecretFile(workspace.path)
@@ -55,10 +57,10 @@ test('what a containerd pulled from the registry itself is shared from where it 
 
   const ours = stack.use(await Containerd.start(await workspace.directory('ours'), other.shim))
   t.is(await ours.ctrFetch(name), indexOf(image).digest)
-  const sent = (await registry.accesses()).slice(before)
+  const proofs = blobsSent((await registry.accesses()).slice(before))
   // By way of which registry it came nobody knows: that proves for each blob that it has it, with 64 KiB of it.
-  const proofs = sent.filter(({ method, path }) => method === 'GET' && path.includes('/blobs/'))
-  t.true(proofs.length <= digests.length && proofs.every(({ bytes }) => bytes <= 65_536))
+  const isProof = proofs.length <= digests.length && proofs.every(({ bytes }) => bytes <= 65_536)
+  t.true(isProof, JSON.stringify(proofs))
   const { fromPeers, fromUpstream } = await other.transfers()
   t.true(fromPeers >= blobBytes, `${fromPeers} bytes from peers, of ${blobBytes}`)
   t.is(fromUpstream, 0)
@@ -70,6 +72,10 @@ test('what a containerd pulled from the registry itself is shared from where it 
   await until(async () => (await heldBytes(holder)) === 0)
   await until(async () => (await announced({ secretFile, by: peer, at: other, digests })) === 0)
 })
+
+function blobsSent(accesses: readonly Access[]): Access[] {
+  return accesses.filter(({ method, path }) => method === 'GET' && path.includes('/blobs/'))
+}
 
 interface Announcements {
   readonly secretFile: string
