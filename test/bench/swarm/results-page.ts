@@ -45,6 +45,7 @@ async function section(title: string, { cases, rows }: ResultsPageInit): Promise
     const own = rows.filter((row) => row.title === title && row.workload === one.workload)
     parts.push(`${describeWorkload(one.workload)}; bound ${boundsOf(own)}`, tableOf(own))
     for (const { contender, reason } of one.failures) {
+      // What comes after the colon names paths of this machine.
       parts.push(`A run of ${contender} was done anew: ${reason.split(': ')[0]}.`)
     }
     if (title === byNodesTitle || one.workload.nodes === 1) continue

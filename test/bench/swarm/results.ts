@@ -73,11 +73,12 @@ export function rowsOf({ title, workload, contenders }: CaseRuns): Row[] {
         ...(phase === 'update' && {
           slowestLaterSeconds: over((run) => Math.max(...durationsOf(run).slice(first))),
         }),
-        ...(inPhase.every(tellsFirstByte) && {
-          firstByteSeconds: over(({ times }) =>
-            Math.max(...times.map(({ started, firstByte }) => (firstByte ?? Number.NaN) - started)),
-          ),
-        }),
+        ...(workload.firstByte &&
+          inPhase.every(tellsFirstByte) && {
+            firstByteSeconds: over(({ times }) =>
+              Math.max(...times.map(({ started, firstByte }) => (firstByte ?? Number.NaN) - started)),
+            ),
+          }),
         upstreamCopies: over(({ upstreamBytes }) => upstreamBytes / workload.bytes),
         upstreamRequests: over(({ upstreamRequests }) => upstreamRequests),
         wireCopiesPerNode: over(({ wireBytes }) => wireBytes / workload.bytes / workload.nodes),
@@ -91,7 +92,7 @@ export function rowsOf({ title, workload, contenders }: CaseRuns): Row[] {
   )
 }
 
-/** Where it is measured, and by a contender that says it. */
+/** A further contender need not. */
 function tellsFirstByte({ times }: PhaseRun): boolean {
   return times.every(({ firstByte }) => firstByte !== undefined)
 }

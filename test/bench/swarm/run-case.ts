@@ -5,7 +5,7 @@ import type { CaseRuns, FailedRun } from './results.ts'
 import { type PhaseRun, type RunInit, runContender } from './run-contender.ts'
 import type { Case } from './suite.ts'
 
-/** A run in which a pull fails is done anew, and told of; an hour's measurements must not end with it. */
+/** A run that fails is done anew, and told of; an hour's measurements must not end with it. */
 const maxAttempts = 3
 
 export interface RunCaseInit {
