@@ -146,6 +146,20 @@ test.serial('a node that just joined finds what the swarm had before', async (t)
   t.is(await pull(late, address), address.digest)
 })
 
+test.serial('a node that pulls as it starts gets from the swarm what that has', async (t) => {
+  const origin = new MemoryOrigin()
+  const secret = newSecret()
+  const first = await startNode(t, { origin, secret })
+  const addresses = Array.from({ length: 8 }, () => origin.add(randomBlob(3 * MiB)))
+  for (const address of addresses) {
+    await pull(first, address)
+    await stored(first, address)
+  }
+  const late = await startNode(t, { origin, secret, bootstrap: first.swarm.addresses() })
+  await Promise.all(addresses.map(async (address) => t.is(await pull(late, address), address.digest)))
+  t.is(bytesFrom(late, 'upstream'), 0)
+})
+
 test.serial('a node is found by the CID of a blob that is still arriving there', async (t) => {
   const origin = new MemoryOrigin(300)
   const address = origin.add(randomBlob(12 * MiB))

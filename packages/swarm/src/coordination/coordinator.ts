@@ -34,7 +34,8 @@ import { encodeVouched, type VouchedHash, VouchedHashes } from './vouched-hashes
 const settleMs = 100
 /**
  * A first joiner that brings chunks comes from another coordinator, which is gone or not the closest any more; so do the
- * others in a moment, and leases wait for what they hold.
+ * others in a moment, and leases wait for what they hold. The same where this node has just met the cluster: members of
+ * blobs that it is now the closest to are on their way.
  */
 const gatherMs = 1_000
 const providersAsked = 20
@@ -85,6 +86,9 @@ export class Coordinator {
   readonly #blobs: Pick<BlobStore, 'has'>
   /** By blob and registry. */
   readonly #swarms = new Map<string, Swarm>()
+  /** When this node, that knew nobody, met its first peer. */
+  #metAt = Number.NEGATIVE_INFINITY
+  #stopListening: (() => void) | undefined
 
   /** `blobs` are those of this node, which may be the one that has what others look for. */
   constructor(components: { host: SwarmHost; blobs: Pick<BlobStore, 'has'> }) {
@@ -93,6 +97,9 @@ export class Coordinator {
   }
 
   async start(): Promise<void> {
+    this.#stopListening = this.#host.onPeerRoutable(() => {
+      if (this.#host.routablePeers() === 1) this.#metAt = performance.now()
+    })
     await this.#host.handle(coordinationProtocol, (stream) => this.#serve(stream), {
       maxStreamsPerPeer,
       maxMessageBytes: maxCoordinationMessageBytes,
@@ -100,6 +107,7 @@ export class Coordinator {
   }
 
   stop(): void {
+    this.#stopListening?.()
     for (const swarm of this.#swarms.values()) this.#end(swarm)
   }
 
@@ -210,9 +218,11 @@ export class Coordinator {
       this.#step(swarm, { type: 'settled' })
       setTimeout(() => this.#tick(swarm), greetingMs).unref()
     }
-    setTimeout(settled, isRunning ? gatherMs : settleMs).unref()
+    const gathersUntil = isRunning ? performance.now() + gatherMs : this.#metAt + gatherMs
+    const gatherLeftMs = gathersUntil - performance.now()
+    setTimeout(settled, Math.max(settleMs, gatherLeftMs)).unref()
     await this.#findProviders(swarm)
-    if (!isRunning) settled()
+    if (gatherLeftMs <= 0) settled()
   }
 
   async #findProviders(swarm: Swarm): Promise<void> {

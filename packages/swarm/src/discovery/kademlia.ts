@@ -1,4 +1,5 @@
 import type { AbortOptions } from '@shoal/content'
+import { abortable } from '../host/abortable.ts'
 import type { HostLogger } from '../host/host-logger.ts'
 import type { KadRoutingTable } from '../host/kad-routing-table.ts'
 import type { MessageStream } from '../host/message-stream.ts'
@@ -30,7 +31,7 @@ export interface KademliaComponents {
   readonly addresses: () => string[]
   /** About how many peers there are. */
   readonly clusterSize: () => number
-  /** Resolves when the first attempt to join the cluster is over. */
+  /** Resolves, soon, when the first peer is in the table or the first attempt to meet one is over. */
   readonly joined: Promise<void>
 }
 
@@ -71,8 +72,10 @@ export class Kademlia {
     this.#client.stop()
   }
 
-  closestPeers(key: Uint8Array, count: number, options: AbortOptions): Promise<string[]> {
-    return closestPeers({ ...this.#asking, client: this.#client }, key, { ...options, count })
+  async closestPeers(key: Uint8Array, count: number, options: AbortOptions): Promise<string[]> {
+    // Who has just started would find itself.
+    if (this.#components.table.size === 0) await abortable(this.#components.joined, options.signal)
+    return await closestPeers({ ...this.#asking, client: this.#client }, key, { ...options, count })
   }
 
   /** Asks the peers closest to a key; all whom they name, and where those can be reached. */

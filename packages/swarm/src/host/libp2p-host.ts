@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { CODE_P2P, type Multiaddr } from '@multiformats/multiaddr'
@@ -32,6 +34,10 @@ import type {
 
 /** Streams are limited by whoever serves them. */
 const maxOutboundStreams = 1_024
+/** Who has just started meets the others within this time, or goes on as if there were none. */
+const joinPatienceMs = 1_000
+/** So soon after it is connected a peer is in the routing table: it has to say first what it serves. */
+const introductionMs = 250
 /** What is left open after this goes with the process. */
 const stopTimeoutMs = 5_000
 
@@ -127,7 +133,7 @@ export class Libp2pHost implements SwarmHost {
       learn: (peer, addresses) => this.learnAddresses(peer, addresses),
       addresses: () => this.#listening().map(String),
       clusterSize: () => this.estimatedPeers(),
-      joined: this.#bootstrap.firstRound,
+      joined: this.#firstPeer(),
     })
     this.discovery = this.#kademlia.discovery
   }
@@ -279,6 +285,15 @@ export class Libp2pHost implements SwarmHost {
   /** Our addresses without our id. */
   #listening(): Multiaddr[] {
     return this.#components.node.getMultiaddrs().map((address) => address.decapsulateCode(CODE_P2P))
+  }
+
+  /** Resolves when somebody is in the routing table, or nobody could be reached; soon. */
+  async #firstPeer(): Promise<void> {
+    const pause = (ms: number) => sleep(ms, undefined, { ref: false })
+    const tried = this.#bootstrap.firstRound.then(async () => {
+      if (this.connectedPeers().length > 0) await pause(introductionMs)
+    })
+    await Promise.race([once(this.#table, 'peer:add'), tried, pause(joinPatienceMs)])
   }
 
   #review(): void {

@@ -109,7 +109,7 @@ export interface SwarmHost {
   addressesOf(peer: string): Promise<string[]>
   /**
    * The `count` live peers closest to a key in Kademlia's keyspace, ourselves included, closest first. Takes up to
-   * half a second in clusters of more than 20 nodes.
+   * half a second in clusters of more than 20 nodes, and up to a second where this node has just started and meets them.
    */
   closestPeers(key: Uint8Array, count: number, options?: AbortOptions): Promise<string[]>
   /** Calls back when a peer begins to count for {@link closestPeers}. Returns a function that ends the subscription. */
