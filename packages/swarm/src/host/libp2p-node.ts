@@ -2,7 +2,6 @@ import { type Identify, identify } from '@libp2p/identify'
 import type { Libp2p } from '@libp2p/interface'
 import { type KadDHT, kadDHT } from '@libp2p/kad-dht'
 import { isLoopback } from '@libp2p/utils'
-import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import type { DepartedPeers } from '../discovery/departed-peers.ts'
@@ -15,6 +14,7 @@ import type { HostStore } from './host-store.ts'
 import { withoutRefresh } from './kad-routing-table.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { TableAdmission, type TableAdmissionComponents } from './table-admission.ts'
+import { yamuxWithRareUpdates } from './window-updates.ts'
 
 const mebibyte = 1024 * 1024
 const secondMs = 1_000
@@ -59,7 +59,7 @@ export async function createNode({ store, gate, departed }: NodeComponents, init
     transports: [tcpTransport()],
     connectionEncrypters: noiseEncrypters({ prologue: init.clusterSecret.noisePrologue() }),
     streamMuxers: [
-      yamux({
+      yamuxWithRareUpdates({
         streamOptions: {
           maxStreamWindowSize: maxStreamWindowBytes,
           // A paused stream can still receive a window; above this limit libp2p aborts it.
