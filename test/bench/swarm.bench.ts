@@ -45,7 +45,10 @@ for (const [index, one] of options.cases.entries()) {
   cases.push(runs)
   rows.push(...own)
   // After each, so that half an hour's work is not lost with the last.
-  if (options.write) await writeResultsPage({ cases, rows, command, machine, minutes: minutes(), planned })
+  const { page } = options
+  if (page !== undefined) {
+    await writeResultsPage({ cases, rows, command, machine, minutes: minutes(), planned, page })
+  }
 }
 print(`\n${machine}; ${minutes().toFixed(1)} minutes`)
 if (options.json) print(JSON.stringify({ machine, rows }))

@@ -10,11 +10,11 @@ import { type Case, fullSuite, largeSuite, quickSuite } from './suite.ts'
 export const usage = `npm run bench:swarm -- [options]
 
   --quick                small images and few nodes: that everything works
-  --large                also 10 GB in one layer
+  --large                10 GB in one layer, which takes as long as half of the rest, instead of it
   --only <contender>     repeatable: direct, proxy, bittorrent, shoal     [all]
   --peer <name>=<program>  another contender, repeatable; README.md has its contract
   --repetitions <n>      of every workload, at least
-  --write                write test/bench/RESULTS.md and its plots
+  --write                write test/bench/RESULTS.md and its plots; with --large RESULTS-large.md
   --json                 one JSON object as the last line of output
 
 One workload instead of the suite:
@@ -32,7 +32,8 @@ export interface BenchOptions {
   readonly cases: readonly Case[]
   readonly contenders: readonly Contender[]
   readonly json: boolean
-  readonly write: boolean
+  /** Where in test/bench/ the results are written; undefined when they are not to be. */
+  readonly page: string | undefined
 }
 
 /** @throws Error for what can't be read, with the option's name */
@@ -65,10 +66,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       throw new Error(`--only ${name}: expected one of ${all.map((one) => one.name).join(', ')}`)
   }
   const repetitions = parseCount('repetitions', values.repetitions, 100)
-  const suite =
-    values.nodes === undefined
-      ? [...(values.quick ? quickSuite : fullSuite), ...(values.large ? largeSuite : [])]
-      : [ownCase(values, values.nodes)]
+  const suite = values.nodes === undefined ? suiteOf(values) : [ownCase(values, values.nodes)]
   return {
     cases: suite.map((one) => ({
       ...one,
@@ -76,8 +74,13 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     })),
     contenders: all.filter(({ name }) => values.only.length === 0 || values.only.includes(name)),
     json: values.json,
-    write: values.write,
+    page: values.write ? (values.large ? 'RESULTS-large.md' : 'RESULTS.md') : undefined,
   }
+}
+
+function suiteOf({ quick, large }: { readonly quick: boolean; readonly large: boolean }): readonly Case[] {
+  if (large) return largeSuite
+  return quick ? quickSuite : fullSuite
 }
 
 interface OwnValues {

@@ -12,18 +12,20 @@ export interface ResultsPageInit {
   readonly minutes: number
   /** How many cases there are to be. */
   readonly planned: number
+  /** Name of the page. */
+  readonly page: string
 }
 
-const page = fileURLToPath(new URL('../RESULTS.md', import.meta.url))
 const plots = fileURLToPath(new URL('../plots', import.meta.url))
 /** What is drawn over the number of nodes: the runs of one title that differ in it alone. */
 const byNodesTitle = 'By the number of nodes'
 
-/** Writes RESULTS.md and its plots. */
+/** Writes a page of results and its plots. */
 export async function writeResultsPage(init: ResultsPageInit): Promise<void> {
   await mkdir(plots, { recursive: true })
   const sections: string[] = []
   for (const title of new Set(init.cases.map((one) => one.title))) sections.push(await section(title, init))
+  const page = fileURLToPath(new URL(`../${init.page}`, import.meta.url))
   await writeFile(page, `${head(init)}\n\n${sections.join('\n\n')}\n`)
 }
 
