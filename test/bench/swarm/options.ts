@@ -10,7 +10,7 @@ import { type Case, fullSuite, largeSuite, quickSuite } from './suite.ts'
 export const usage = `npm run bench:swarm -- [options]
 
   --quick                small images and few nodes: that everything works
-  --large                10 GB in one layer, which takes as long as half of the rest, instead of it
+  --large                10 GB in one layer, instead of the rest: a quarter of an hour, 40 GB of disk
   --only <contender>     repeatable: direct, proxy, bittorrent, shoal     [all]
   --peer <name>=<program>  another contender, repeatable; README.md has its contract
   --repetitions <n>      of every workload, at least

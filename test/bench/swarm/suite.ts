@@ -82,7 +82,7 @@ export const quickSuite: readonly Case[] = [
   { ...unpacked, workload: { ...unpacked.workload, nodes: 2, bytes: 25e6 } },
 ]
 
-/** Ten gigabytes, which alone take a quarter of an hour and 65 GB of disk. */
+/** Ten gigabytes, which alone take a quarter of an hour and some 40 GB of disk. */
 export const largeSuite: readonly Case[] = [
   {
     title: 'Ten gigabytes',

@@ -218,8 +218,8 @@ export class Coordinator {
       this.#step(swarm, { type: 'settled' })
       setTimeout(() => this.#tick(swarm), greetingMs).unref()
     }
-    const gathersUntil = isRunning ? performance.now() + gatherMs : this.#metAt + gatherMs
-    const gatherLeftMs = gathersUntil - performance.now()
+    const now = performance.now()
+    const gatherLeftMs = (isRunning ? now : this.#metAt) + gatherMs - now
     setTimeout(settled, Math.max(settleMs, gatherLeftMs)).unref()
     await this.#findProviders(swarm)
     if (gatherLeftMs <= 0) settled()

@@ -31,7 +31,7 @@ export interface KademliaComponents {
   readonly addresses: () => string[]
   /** About how many peers there are. */
   readonly clusterSize: () => number
-  /** Resolves, soon, when the first peer is in the table or the first attempt to meet one is over. */
+  /** Resolves within a second: when the first peer is in the table, or nobody could be reached. */
   readonly joined: Promise<void>
 }
 

@@ -287,7 +287,7 @@ export class Libp2pHost implements SwarmHost {
     return this.#components.node.getMultiaddrs().map((address) => address.decapsulateCode(CODE_P2P))
   }
 
-  /** Resolves when somebody is in the routing table, or nobody could be reached; soon. */
+  /** Resolves within {@link joinPatienceMs}: when somebody is in the routing table, or nobody could be reached. */
   async #firstPeer(): Promise<void> {
     const pause = (ms: number) => sleep(ms, undefined, { ref: false })
     const tried = this.#bootstrap.firstRound.then(async () => {
