@@ -1,24 +1,31 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { request } from 'undici'
 import { type SwarmNode, startSwarm } from '../harness/agents.ts'
 import { type Content, MemoryRegistry } from '../harness/memory-registry.ts'
+import { run } from '../harness/run.ts'
+
+const cli = fileURLToPath(new URL('../../packages/agent/dist/cli.js', import.meta.url))
 
 /** What a pull costs at a registry far away is round trips: each request that is not needed is one more for every pod. */
 
 let registry: MemoryRegistry
 let node: SwarmNode
+let directory: string
+let upstreams: readonly string[]
 let repositories = 0
 const cleanUp = new AsyncDisposableStack()
 
 test.before(async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'shoal-round-trips-'))
+  directory = await mkdtemp(join(tmpdir(), 'shoal-round-trips-'))
   cleanUp.defer(() => rm(directory, { recursive: true, force: true }))
   registry = cleanUp.use(await MemoryRegistry.start())
-  const upstreams = [`r.corp=http://${registry.host}`]
+  upstreams = [`r.corp=http://${registry.host}`]
   const swarm = cleanUp.use(await startSwarm({ nodes: 1, directory, upstreams }))
   node = swarm.nodes[0] as SwarmNode
 })
@@ -26,6 +33,17 @@ test.after.always(() => cleanUp.disposeAsync())
 
 function contentOf(bytes: Uint8Array, mediaType: string): Content {
   return { digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`, bytes, mediaType }
+}
+
+/** Waits until the node has it in its cache. */
+async function isKept({ digest }: Content): Promise<void> {
+  const deadline = AbortSignal.timeout(20_000)
+  const isThere = async () => {
+    const output = await run(process.execPath, [cli, 'cache', 'ls', '--json', '--data-dir', node.directory])
+    const { images } = JSON.parse(output) as { images: { digest: string; held: number }[] }
+    return images.some((image) => image.digest === digest && image.held > 0)
+  }
+  while (!(await isThere())) await delay(5, undefined, { signal: deadline })
 }
 
 /** An image in a repository of its own. */
@@ -45,8 +63,8 @@ function publish(reader?: string) {
   for (const blob of [layer, config]) repository.blobs.set(blob.digest, blob)
   repository.manifests.set(manifest.digest, manifest)
   repository.tags.set('v1', manifest.digest)
-  const pull = async (method: 'GET' | 'HEAD', path: string, headers = {}) => {
-    const answer = await request(`http://${node.shim}/v2/${name}/${path}?ns=r.corp`, { method, headers })
+  const pull = async (method: 'GET' | 'HEAD', path: string, headers = {}, { shim } = node) => {
+    const answer = await request(`http://${shim}/v2/${name}/${path}?ns=r.corp`, { method, headers })
     await answer.body.dump()
     return answer.statusCode
   }
@@ -68,9 +86,20 @@ test('containerd, HEAD of the tag and GET of the digest: one HEAD and one GET', 
   t.deepEqual(asked(), ['HEAD manifests/v1', 'GET manifests/<manifest>'])
 })
 
-test('Podman, GET of the tag: one HEAD and one GET', async (t) => {
-  const { pull, asked } = publish()
+test('Podman, GET of the tag, on a node that knows no other: one GET, and no more for the digest', async (t) => {
+  const { pull, asked, manifest } = publish()
   t.is(await pull('GET', 'manifests/v1'), 200)
+  await isKept(manifest)
+  t.is(await pull('GET', `manifests/${manifest.digest}`), 200)
+  t.deepEqual(asked(), ['GET manifests/v1'])
+})
+
+test('in a cluster: one HEAD, which no registry counts as a pull, and one GET', async (t) => {
+  const two = join(directory, 'two')
+  await mkdir(two)
+  await using swarm = await startSwarm({ nodes: 2, directory: two, upstreams })
+  const { pull, asked } = publish()
+  t.is(await pull('GET', 'manifests/v1', {}, swarm.nodes[1]), 200)
   t.deepEqual(asked(), ['HEAD manifests/v1', 'GET manifests/<manifest>'])
 })
 

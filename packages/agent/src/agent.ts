@@ -215,6 +215,7 @@ export class Agent {
       ...(this.#config.settings.registry.push === 'passthrough' ? { push: stores.origin.push } : {}),
       content,
       tagHints,
+      isAlone: () => swarm.isAlone,
       onEvent: (event: RegistryEvent) => this.#served(event),
     }
     const registry = createRegistry(components, { listen: inherited ?? listen, drainTimeoutMs })

@@ -11,7 +11,12 @@ export interface Credentials {
 
 /** What is asked for when the question is only whether one may have it. */
 export type AccessProbe =
-  | { readonly kind: 'manifest'; readonly reference: string }
+  | {
+      readonly kind: 'manifest'
+      readonly reference: string
+      /** It would be asked for next: the registry may send it at once. */
+      readonly isWhole?: boolean | undefined
+    }
   | { readonly kind: 'blob'; readonly digest: Digest }
   | { readonly kind: 'tags' }
 
@@ -20,6 +25,8 @@ export interface AccessAnswer {
   readonly isAllowed: boolean
   /** What it said of the thing itself, if it did: it need not be asked for that again. */
   readonly descriptor?: Descriptor | undefined
+  /** The manifest that was asked for whole. It has the descriptor's digest. */
+  readonly manifest?: Uint8Array | undefined
 }
 
 /** Whom registries let read which repository. Every method throws OriginError when the registry gives no verdict. */

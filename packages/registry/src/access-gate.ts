@@ -5,6 +5,7 @@ import type {
   AccessProbe,
   Credentials,
   Descriptor,
+  Digest,
   MetadataStore,
   OriginAccess,
   Repository,
@@ -64,11 +65,26 @@ export interface Seen {
   /** A tag, or a digest. */
   readonly reference: string
   readonly descriptor: Descriptor
+  /** Of a manifest that was asked for whole. */
+  readonly manifest: Uint8Array | undefined
+}
+
+interface AskOptions {
+  readonly signal: AbortSignal
+  readonly isWhole?: boolean | undefined
 }
 
 interface Answer {
   readonly isAllowed: boolean
   readonly seen: Seen | undefined
+}
+
+/** The manifest that was seen under this tag, if it is the one of that digest. */
+export function manifestSeen(
+  { seen }: Pick<Admission, 'seen'>,
+  { tag, digest }: { readonly tag: string; readonly digest: Digest },
+): Uint8Array | undefined {
+  return seenOf({ seen }, 'manifest', tag)?.digest === digest ? seen?.manifest : undefined
 }
 
 /** What was seen of this very thing. Who asks at the same time for another shares the verdict alone. */
@@ -103,14 +119,11 @@ export class AccessGate {
   }
 
   /**
+   * @param options.isWhole - a manifest is asked for itself, if the registry is to be asked at all
    * @throws RequestError 401 with a challenge; OriginError or DeadlineError when the registry gives no verdict and none
    *   of before is young enough
    */
-  async enter(
-    route: RepositoryRoute,
-    headers: IncomingHttpHeaders,
-    options: { readonly signal: AbortSignal },
-  ): Promise<Admission> {
+  async enter(route: RepositoryRoute, headers: IncomingHttpHeaders, options: AskOptions): Promise<Admission> {
     const classified = await this.#classify(route, options)
     if (classified.isPublic) return classified
     const credentials = readCredentials(headers.authorization)
@@ -125,14 +138,15 @@ export class AccessGate {
     this.#stopping.abort(reason)
   }
 
-  async #classify(route: RepositoryRoute, { signal }: { readonly signal: AbortSignal }): Promise<Admission> {
+  async #classify(route: RepositoryRoute, options: AskOptions): Promise<Admission> {
+    const { signal } = options
     const { times, now } = this.#init
     const key = repositoryKey(route.repository)
     const known = this.#public.get(key)
     const terms = { yesMs: times.publicMs, noMs: times.privateMs }
     if (known !== undefined && isFresh(known, now(), terms)) return { isPublic: known.allowed }
     try {
-      const { isAllowed, seen } = await this.#once(key, { route, signal }, (probe, ended) =>
+      const { isAllowed, seen } = await this.#once(key, { route, ...options }, (probe, ended) =>
         this.#components.access.isPublic(route.repository, probe, { signal: ended }),
       )
       this.#public.set(key, { allowed: isAllowed, at: now() })
@@ -151,11 +165,8 @@ export class AccessGate {
     }
   }
 
-  async #grant(
-    route: RepositoryRoute,
-    credentials: Credentials,
-    { signal }: { readonly signal: AbortSignal },
-  ): Promise<Answer> {
+  async #grant(route: RepositoryRoute, credentials: Credentials, options: AskOptions): Promise<Answer> {
+    const { signal } = options
     const { times, now } = this.#init
     const key = `${repositoryKey(route.repository)} ${this.#hash(credentials)}`
     const known = this.#grants.get(key)
@@ -165,7 +176,7 @@ export class AccessGate {
     }
     const lifetimeMs = times.grantMs * delegationFactor
     try {
-      const answer = await this.#once(key, { route, signal }, (probe, ended) =>
+      const answer = await this.#once(key, { route, ...options }, (probe, ended) =>
         this.#components.access.admit(route.repository, probe, { credentials, lifetimeMs, signal: ended }),
       )
       this.#grants.set(key, { allowed: answer.isAllowed, at: now() })
@@ -181,7 +192,7 @@ export class AccessGate {
   /** Those who ask the same at the same time share one question, and for a while its failure. */
   #once(
     key: string,
-    { route, signal }: { readonly route: RepositoryRoute; readonly signal: AbortSignal },
+    { route, signal, isWhole }: AskOptions & { readonly route: RepositoryRoute },
     ask: (probe: AccessProbe, ended: AbortSignal) => Promise<AccessAnswer>,
   ): Promise<Answer> {
     const { now } = this.#init
@@ -189,9 +200,9 @@ export class AccessGate {
     if (trouble !== undefined && now() < trouble.until) return Promise.reject(trouble.error)
     const running = this.#inFlight.get(key)
     if (running !== undefined) return abortable(running, signal)
-    const probe = probeFor(route)
+    const probe = probeFor(route, isWhole)
     const asking = this.#askInTime((ended) => ask(probe, ended))
-      .then(({ isAllowed, descriptor }) => ({ isAllowed, seen: seenBy(probe, descriptor) }))
+      .then((answer) => ({ isAllowed: answer.isAllowed, seen: seenBy(probe, answer) }))
       .catch((error) => {
         if (isOriginAway(error)) this.#troubles.set(key, { error, until: now() + failureTtlMs })
         throw error
@@ -243,17 +254,17 @@ export class AccessGate {
 }
 
 /** What to ask a registry for, to know whether it lets one read what the route is about. */
-function probeFor(route: RepositoryRoute): AccessProbe {
+function probeFor(route: RepositoryRoute, isWhole: boolean | undefined): AccessProbe {
   if (route.kind === 'blob') return { kind: 'blob', digest: route.digest }
   if (route.kind !== 'manifest') return { kind: 'tags' }
   const { reference } = route
-  return { kind: 'manifest', reference: 'tag' in reference ? reference.tag : reference.digest }
+  return { kind: 'manifest', reference: 'tag' in reference ? reference.tag : reference.digest, isWhole }
 }
 
-function seenBy(probe: AccessProbe, descriptor: Descriptor | undefined): Seen | undefined {
+function seenBy(probe: AccessProbe, { descriptor, manifest }: AccessAnswer): Seen | undefined {
   if (descriptor === undefined || probe.kind === 'tags') return undefined
   const { kind } = probe
-  return { kind, reference: kind === 'blob' ? probe.digest : probe.reference, descriptor }
+  return { kind, reference: kind === 'blob' ? probe.digest : probe.reference, descriptor, manifest }
 }
 
 /** Basic, because every client that answers a mirror's challenge at all can do it, also over plain HTTP on loopback. */

@@ -13,6 +13,7 @@ import { endWithFin } from './linger.ts'
 import { sendListing, serveListing } from './listing-handler.ts'
 import { serveManifest } from './manifest-handler.ts'
 import type { ManifestsAhead } from './manifests-ahead.ts'
+import type { ManifestsAtOnce } from './manifests-at-once.ts'
 import { servePush } from './push-handler.ts'
 import type { PushKeeper } from './push-keeper.ts'
 import type { ReferenceResolver } from './reference-resolver.ts'
@@ -40,6 +41,7 @@ export interface DispatcherInit {
   readonly keeper: PushKeeper
   readonly tags: ReferenceResolver
   readonly ahead: ManifestsAhead
+  readonly atOnce: ManifestsAtOnce
   readonly manifestTimeoutMs: number
   readonly firstByteTimeoutMs: number
   readonly stallTimeoutMs: number
@@ -108,12 +110,13 @@ async function serve(exchange: Exchange, parsed: Route, init: DispatcherInit): P
 
 /** Undefined for referrers in a repository that does not exist: the specification has an empty list there, never a 404. */
 async function admit(
-  { signal, request }: Exchange,
+  { signal, request, isHead }: Exchange,
   parsed: RepositoryRoute,
-  { gate }: DispatcherInit,
+  { gate, atOnce }: DispatcherInit,
 ): Promise<Admission | undefined> {
   try {
-    return await gate.enter(parsed, request.headers, { signal })
+    const isWhole = await atOnce.suits(parsed, { isHead })
+    return await gate.enter(parsed, request.headers, { signal, isWhole })
   } catch (error) {
     const isMissing = error instanceof OriginError && error.fault === 'not-found'
     if (isMissing && parsed.kind === 'referrers') return undefined

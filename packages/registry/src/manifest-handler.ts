@@ -1,5 +1,5 @@
 import type { Descriptor, Digest, Repository } from '@shoal/content'
-import { type Admission, seenOf } from './access-gate.ts'
+import { type Admission, manifestSeen, seenOf } from './access-gate.ts'
 import { isOriginAway } from './access-policy.ts'
 import { planContent } from './content-plan.ts'
 import { Deadline } from './deadline.ts'
@@ -10,8 +10,10 @@ import {
   loadManifest,
   type ManifestLoaderComponents,
   requireManifestSize,
+  takeManifest,
 } from './manifest-loader.ts'
 import type { ManifestsAhead } from './manifests-ahead.ts'
+import type { ManifestsAtOnce } from './manifests-at-once.ts'
 import type { ReferenceResolver, ResolvedReference } from './reference-resolver.ts'
 import { namespaceHeader, type ResponseHeaders, sendBuffer, sendHead } from './respond.ts'
 import type { ManifestRoute } from './router.ts'
@@ -19,6 +21,7 @@ import type { ManifestRoute } from './router.ts'
 export interface ManifestHandlerInit extends ManifestLoaderComponents {
   readonly tags: ReferenceResolver
   readonly ahead: ManifestsAhead
+  readonly atOnce: ManifestsAtOnce
   /** From the request to the first byte of the answer. */
   readonly manifestTimeoutMs: number
 }
@@ -53,8 +56,9 @@ export async function serveManifest(
   if ('digest' in reference) {
     const { digest } = reference
     const manifest = await loadOfRepository(init, { repository, digest }, { resolve, signal })
+    const sending = sendManifest(exchange, manifest, namespaceHeader(route))
     fetchNext(manifest)
-    return sendManifest(exchange, manifest, namespaceHeader(route))
+    return sending
   }
 
   const resolved = await resolve(reference.tag, { signal })
@@ -64,9 +68,15 @@ export async function serveManifest(
   const descriptor = exchange.isHead ? answerable(resolved) : undefined
   if (descriptor !== undefined) return sendDescriptor(exchange, descriptor, headers)
   const { digest } = resolved.descriptor
-  const manifest = await loadManifest(init, { repository, digest }, { signal })
+  const bytes = manifestSeen(admission, { tag: reference.tag, digest })
+  const manifest =
+    bytes === undefined
+      ? await loadManifest(init, { repository, digest }, { signal })
+      : takeManifest(init, repository, { descriptor: resolved.descriptor, bytes })
+  const sending = sendManifest(exchange, manifest, headers)
+  if (bytes !== undefined) init.atOnce.keep(repository, manifest)
   fetchNext(manifest)
-  return sendManifest(exchange, manifest, headers)
+  return sending
 }
 
 /** What the registry has by a tag or a digest. */

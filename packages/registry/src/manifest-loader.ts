@@ -76,6 +76,19 @@ export async function loadManifest(
   return loaded
 }
 
+/** A manifest that is here already, its digest verified: what it refers to is recorded as if it had been fetched. */
+export function takeManifest(
+  components: ManifestLoaderComponents,
+  repository: Repository,
+  { descriptor, bytes }: { readonly descriptor: Descriptor; readonly bytes: Uint8Array },
+): LoadedManifest {
+  const { digest } = descriptor
+  const loaded = manifestOf(bytes, descriptor)
+  const { manifest } = loaded
+  if (manifest !== undefined) record(components, { repository, digest, manifest })
+  return loaded
+}
+
 async function fetchManifest(
   components: Pick<ManifestLoaderComponents, 'content' | 'report'>,
   { repository, digest }: ManifestInRepository,
@@ -87,13 +100,16 @@ async function fetchManifest(
   try {
     requireManifestSize(digest, content.descriptor.size)
     const bytes = await readWhole(content, { digest, signal, report })
-    const manifest = tryParse(bytes)
-    const known = cleanMediaType(content.descriptor.mediaType)
-    const mediaType = known ?? cleanMediaType(manifest?.mediaType) ?? unknownMediaType
-    return { digest, bytes, mediaType, manifest }
+    return manifestOf(bytes, content.descriptor)
   } finally {
     await closeContent(content, report)
   }
+}
+
+function manifestOf(bytes: Uint8Array, { digest, mediaType }: Descriptor): LoadedManifest {
+  const manifest = tryParse(bytes)
+  const known = cleanMediaType(mediaType) ?? cleanMediaType(manifest?.mediaType)
+  return { digest, bytes, mediaType: known ?? unknownMediaType, manifest }
 }
 
 /** @throws RequestError 404 `MANIFEST_INVALID` when it is larger than clients take */

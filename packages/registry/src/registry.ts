@@ -14,6 +14,7 @@ import type { RegistryListener, ReportDegraded } from './events.ts'
 import { StoppingError } from './exchange.ts'
 import type { InheritedSocket, ListenAddress } from './listen-address.ts'
 import { ManifestsAhead } from './manifests-ahead.ts'
+import { ManifestsAtOnce } from './manifests-at-once.ts'
 import { PushKeeper } from './push-keeper.ts'
 import { ReferenceResolver } from './reference-resolver.ts'
 import { RepositoryContents } from './repository-contents.ts'
@@ -30,6 +31,11 @@ export interface RegistryComponents {
   /** Keeps what is pushed on the way. @default it is fetched afterwards */
   readonly uploads?: UploadStore | undefined
   readonly tagHints?: TagHints | undefined
+  /**
+   * Whether no other node is known that could have a manifest: then it is fetched in one request with what its tag stands
+   * for, if `uploads` can keep it. @default never
+   */
+  readonly isAlone?: (() => boolean) | undefined
   readonly onEvent?: RegistryListener | undefined
 }
 
@@ -128,6 +134,7 @@ class HttpRegistry implements Registry {
   readonly #gate: AccessGate
   readonly #keeper: PushKeeper
   readonly #ahead: ManifestsAhead
+  readonly #atOnce: ManifestsAtOnce
   readonly #server: ShimServer
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -158,7 +165,9 @@ class HttpRegistry implements Registry {
       },
     )
     this.#ahead = new ManifestsAhead(manifestTimeoutMs)
-    this.#keeper = new PushKeeper({ uploads: components.uploads, report })
+    const { uploads, isAlone = () => false } = components
+    this.#atOnce = new ManifestsAtOnce({ metadata, uploads, isAlone, report })
+    this.#keeper = new PushKeeper({ uploads, report })
     const dispatcher: DispatcherInit = {
       content,
       origin,
@@ -171,6 +180,7 @@ class HttpRegistry implements Registry {
       keeper: this.#keeper,
       tags: this.#tags,
       ahead: this.#ahead,
+      atOnce: this.#atOnce,
       manifestTimeoutMs,
       firstByteTimeoutMs: init.firstByteTimeoutMs ?? 14_500,
       stallTimeoutMs: init.stallTimeoutMs ?? 14_000,
@@ -205,5 +215,6 @@ class HttpRegistry implements Registry {
     this.#gate.close(new StoppingError())
     this.#tags.close(new StoppingError())
     await this.#ahead.close(new StoppingError())
+    await this.#atOnce.close(new StoppingError())
   }
 }

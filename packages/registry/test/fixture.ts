@@ -232,6 +232,7 @@ export async function startShim(
     vouch = true,
     push,
     uploads,
+    isAlone,
   } = components
   const events: RegistryEvent[] = []
   const waiting: ((event: RequestEvent) => void)[] = []
@@ -248,6 +249,7 @@ export async function startShim(
       push,
       uploads,
       tagHints,
+      isAlone,
       onEvent,
     },
     { listen: '127.0.0.1:0', drainTimeoutMs: 100, drainQuietMs: 0, ...init },

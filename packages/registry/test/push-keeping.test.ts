@@ -1,43 +1,12 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { request } from 'node:http'
-import type { Descriptor, OriginPush, PushAnswer, Upload, UploadStore } from '@shoal/content'
+import type { OriginPush, PushAnswer } from '@shoal/content'
 import test, { type ExecutionContext } from 'ava'
 import { digestOf, FakeContent, makeManifest, patternOf, startShim } from './fixture.ts'
+import { MemoryUploads } from './memory-uploads.ts'
 
 const uploadPath = 'blobs/uploads/1'
-
-/** Keeps uploads in memory. */
-class MemoryUploads implements UploadStore {
-  readonly committed: { readonly descriptor: Descriptor; readonly bytes: Buffer }[] = []
-  /** Begun and not ended. */
-  open = 0
-  /** Takes the place of a write. */
-  onAppend: (() => Promise<void>) | undefined
-
-  async begin(): Promise<Upload> {
-    const pieces: Uint8Array[] = []
-    this.open++
-    const sizeOf = () => pieces.reduce((sum, { length }) => sum + length, 0)
-    const end = async () => {
-      this.open--
-    }
-    return {
-      get size() {
-        return sizeOf()
-      },
-      append: async (bytes) => {
-        await this.onAppend?.()
-        pieces.push(Buffer.from(bytes))
-      },
-      commit: async (descriptor) => {
-        await end()
-        this.committed.push({ descriptor, bytes: Buffer.concat(pieces) })
-      },
-      discard: end,
-    }
-  }
-}
 
 /** A registry that takes what comes, or answers what `answers` has for a method. */
 async function lab(t: ExecutionContext, answers: Partial<Record<string, Partial<PushAnswer>>> = {}) {

@@ -48,6 +48,8 @@ export interface Swarm {
   /** Multiaddrs at which others reach this node, with `/p2p/<peer id>`. */
   addresses(): string[]
   connectedPeers(): string[]
+  /** Nobody else is known, and a first look for others has ended. */
+  readonly isAlone: boolean
   /** Peers in the routing table: nodes agree on who coordinates a blob once all know each other. */
   routablePeers(): number
   downloads(): DownloadProgress[]
@@ -115,6 +117,9 @@ export async function createSwarm(components: SwarmComponents, init: SwarmInit):
     tagHints,
     addresses: () => host.addresses(),
     connectedPeers: () => host.connectedPeers(),
+    get isAlone() {
+      return host.isAlone
+    },
     routablePeers: () => host.routablePeers(),
     downloads: () => downloads.progress(),
     stop: () => {

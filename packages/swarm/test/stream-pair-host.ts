@@ -38,6 +38,9 @@ export class StreamPairHost implements SwarmHost {
   addresses(): string[] {
     return ['/ip4/127.0.0.1/tcp/1']
   }
+  get isAlone(): boolean {
+    return false
+  }
   connectedPeers(): string[] {
     return []
   }

@@ -146,6 +146,18 @@ test.serial('a node that just joined finds what the swarm had before', async (t)
   t.is(await pull(late, address), address.digest)
 })
 
+test.serial('a node is alone once it has looked for others, and until it meets one', async (t) => {
+  const origin = new MemoryOrigin()
+  const secret = newSecret()
+  const first = await startNode(t, { origin, secret })
+  await until(() => first.swarm.isAlone)
+  const second = await startNode(t, { origin, secret, bootstrap: first.swarm.addresses() })
+  t.false(second.swarm.isAlone)
+  await until(() => !first.swarm.isAlone)
+  await until(() => second.swarm.routablePeers() > 0)
+  t.false(second.swarm.isAlone)
+})
+
 test.serial('a node that pulls as it starts gets from the swarm what that has', async (t) => {
   const origin = new MemoryOrigin()
   const secret = newSecret()

@@ -13,20 +13,26 @@ import {
   type Repository,
 } from '@shoal/content'
 import { contentLength, mediaType, single } from './answer-headers.ts'
-import { discard } from './body.ts'
+import { abandon, discard } from './body.ts'
 import type { HttpAnswer } from './http-client.ts'
 import type { Identities } from './identities.ts'
 import { type Identity, identify } from './identity.ts'
+import { type ManifestDocument, readManifest } from './manifest-document.ts'
 import type { Requester } from './requester.ts'
+import type { Subject } from './subject.ts'
 import type { Upstream, UpstreamTable } from './upstream-table.ts'
 
 export interface AccessClientComponents {
   readonly table: UpstreamTable
   readonly requester: Requester
   readonly identities: Identities
+  readonly documentTimeoutMs: number
 }
 
-/** Asks registries whom they let read what: a HEAD of the thing that is wanted, as nobody or as a client. */
+/**
+ * Asks registries whom they let read what: a HEAD of the thing that is wanted, as nobody or as a client; or a GET, if it
+ * is a manifest that would be asked for next.
+ */
 export class AccessClient implements OriginAccess {
   readonly #with: AccessClientComponents
 
@@ -69,12 +75,16 @@ export class AccessClient implements OriginAccess {
       const answer = await this.#with.requester.send({
         ...{ upstream, subject, as, signal },
         // Not every registry has HEAD for listings.
-        method: probe.kind === 'tags' ? 'GET' : 'HEAD',
+        method: probe.kind === 'tags' || isWhole(probe) ? 'GET' : 'HEAD',
         path: `${name}/${path}`,
         headers: { accept: acceptAnyManifest },
         // A registry without HEAD has looked at the credentials all the same.
         tolerate: [403, 405],
       })
+      if (answer.status === 200 && isWhole(probe)) {
+        const document = await this.#tryRead(answer, { subject, signal })
+        return { isAllowed: true, descriptor: document?.descriptor, manifest: document?.bytes }
+      }
       await discard(answer.body)
       // Where a registry redirects to, a signed URL may be good for a GET only: it let us in all the same.
       const isAllowed = answer.status !== 403 || !isServerOf(upstream, answer.url)
@@ -84,6 +94,24 @@ export class AccessClient implements OriginAccess {
       throw error
     }
   }
+
+  /** Undefined when it does not come as it should. The registry has let us in: whoever goes on hears of what is wrong. */
+  async #tryRead(
+    answer: HttpAnswer,
+    { subject, signal }: { readonly subject: Subject; readonly signal?: AbortSignal | undefined },
+  ): Promise<ManifestDocument | undefined> {
+    try {
+      return await readManifest(answer, { subject, signal, timeoutMs: this.#with.documentTimeoutMs })
+    } catch (error) {
+      if (!(error instanceof OriginError)) throw error
+      abandon(answer.body)
+      return undefined
+    }
+  }
+}
+
+function isWhole(probe: AccessProbe): boolean {
+  return probe.kind === 'manifest' && probe.isWhole === true
 }
 
 function isServerOf(upstream: Upstream, { origin }: URL): boolean {

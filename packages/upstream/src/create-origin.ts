@@ -45,9 +45,10 @@ export function createOrigin(init: OriginInit = {}): RunningOrigin {
     ...{ http, table, authorizer, identities, mirrors, pace, now, random },
     lifetime: lifetime.signal,
   })
-  const client = new OriginClient({ table, requester, documentTimeoutMs: timeouts.documentMs })
+  const shared = { table, requester, documentTimeoutMs: timeouts.documentMs }
+  const client = new OriginClient(shared)
   return Object.assign(client, {
-    access: new AccessClient({ table, requester, identities }),
+    access: new AccessClient({ ...shared, identities }),
     push: new PushClient({ table, connections, timeouts }),
     async stop() {
       lifetime.abort(new OriginError('unavailable', 'the client of origin registries has stopped'))

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import {
   type AbortOptions,
   acceptAnyManifest,
@@ -6,12 +5,8 @@ import {
   type ContentAddress,
   type Descriptor,
   type Digest,
-  digestAlgorithm,
-  digestFromHash,
   type FetchOptions,
   InvalidInputError,
-  isDigest,
-  maxManifestBytes,
   mediaTypes,
   type Origin,
   type OriginContent,
@@ -21,10 +16,11 @@ import {
   parseTag,
   type Repository,
 } from '@shoal/content'
-import { contentLength, mediaType, nextQuery, single } from './answer-headers.ts'
+import { contentLength, mediaType, nextQuery } from './answer-headers.ts'
 import { abandon, discard, readDocument } from './body.ts'
 import { formatRange } from './content-range.ts'
 import type { HttpAnswer } from './http-client.ts'
+import { headerDigest, readManifest } from './manifest-document.ts'
 import { checkSize, type OpenContentInit, openContent } from './open-content.ts'
 import type { RegistryRequest, Requester } from './requester.ts'
 import { malformed } from './subject.ts'
@@ -59,7 +55,7 @@ export class OriginClient implements Origin {
     const about = { what: `manifest ${parseTag(tag)}`, path: `manifests/${tag}` }
     const request = { ...this.#request(repository, about, options), headers: { accept: acceptAnyManifest } }
     const head = await this.#head(request, [405])
-    const digest = headerDigest(head, request)
+    const digest = headerDigest(head, request.subject)
     const size = contentLength(head.headers)
     if (head.status !== 200 || digest === undefined || size === undefined) return this.#measure(request)
     checkSize(size, 'manifest', request.subject)
@@ -131,14 +127,10 @@ export class OriginClient implements Origin {
   /** Gets a manifest to know what HEAD did not tell. */
   async #measure(request: ContentRequest, expected?: Digest): Promise<Descriptor> {
     const answer = await this.#requester.send({ ...request, method: 'GET' })
-    const bytes = await readDocument(answer, this.#limits(maxManifestBytes), request)
-    const claimed = expected ?? headerDigest(answer, request)
-    const algorithm = claimed === undefined ? 'sha256' : digestAlgorithm(claimed)
-    const digest = digestFromHash(algorithm, createHash(algorithm).update(bytes).digest())
-    if (claimed !== undefined && digest !== claimed) {
-      throw malformed(request.subject, `content whose digest is ${digest} for ${claimed}`)
-    }
-    return { digest, size: bytes.length, mediaType: mediaType(answer.headers) }
+    const { subject, signal } = request
+    const timeoutMs = this.#documentTimeoutMs
+    const { descriptor } = await readManifest(answer, { subject, signal, timeoutMs, expected })
+    return descriptor
   }
 
   /** Asks for one byte of a blob to know the size of the whole. */
@@ -198,12 +190,6 @@ function checkRange(range: ByteRange): ByteRange {
     'RANGE_INVALID',
     `bytes ${start} to ${end} are no range: expected 0 <= start < end`,
   )
-}
-
-function headerDigest(answer: HttpAnswer, { subject }: ContentRequest): Digest | undefined {
-  const text = single(answer.headers, 'docker-content-digest')
-  if (text === undefined || isDigest(text)) return text
-  throw malformed(subject, `Docker-Content-Digest ${JSON.stringify(text.slice(0, 160))}, which is no digest`)
 }
 
 function unknownSize({ subject }: ContentRequest): never {

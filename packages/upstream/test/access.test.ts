@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
 import type { AccessProbe, Digest } from '@shoal/content'
 import test from 'ava'
 import { blobAt, fails, originAt, readAll, repositoryAt, respond, serve } from './fixture.ts'
@@ -43,6 +45,61 @@ for (const [what, status, headers] of [
     const server = await serve(t, (_, response) => respond(response, status, headers, 'manifest'))
     const answer = await originAt(t, server).access.isPublic(repositoryAt(server), probe)
     t.deepEqual(answer, { isAllowed: true, descriptor: undefined })
+  })
+}
+
+const whole: AccessProbe = { kind: 'manifest', reference: 'latest', isWhole: true }
+const manifestDigest = `sha256:${createHash('sha256').update('manifest').digest('hex')}`
+
+test('a manifest that is asked for whole comes with the verdict, in one request', async (t) => {
+  const headers = { 'docker-content-digest': manifestDigest, 'content-type': 'application/x' }
+  const server = await serve(t, (_, response) => respond(response, 200, headers, 'manifest'))
+  const answer = await originAt(t, server).access.isPublic(repositoryAt(server), whole)
+  t.is(Buffer.from(answer.manifest ?? []).toString(), 'manifest')
+  const descriptor = { digest: manifestDigest as Digest, size: 8, mediaType: 'application/x' }
+  t.deepEqual(answer.descriptor, descriptor)
+  t.deepEqual(
+    server.lines.map((line) => line.split(' ')[0]),
+    ['GET'],
+  )
+})
+
+test('so it does for a client, and from a registry that tells no digest', async (t) => {
+  const server = await privateRegistry(t)
+  const { access } = originAt(t, server)
+  const answer = await access.admit(repositoryAt(server), whole, { credentials: tenant, lifetimeMs: 1_000 })
+  t.is(Buffer.from(answer.manifest ?? []).toString(), 'blob')
+  t.is(answer.descriptor?.digest, `sha256:${createHash('sha256').update('blob').digest('hex')}` as Digest)
+})
+
+test('a client that may not read it gets none of it', async (t) => {
+  const server = await privateRegistry(t)
+  const { access } = originAt(t, server)
+  t.deepEqual(await access.isPublic(repositoryAt(server), whole), { isAllowed: false })
+})
+
+for (const [what, send] of [
+  [
+    'is not what the registry says',
+    (response) => respond(response, 200, { 'docker-content-digest': `sha256:${'a'.repeat(64)}` }, 'manifest'),
+  ],
+  [
+    'says a digest that is none',
+    (response) => respond(response, 200, { 'docker-content-digest': 'a' }, '{}'),
+  ],
+  ['is larger than clients take', (response) => respond(response, 200, {}, 'x'.repeat(4 * 1024 * 1024 + 1))],
+  [
+    'is cut off',
+    (response) => {
+      response.writeHead(200, { 'content-length': '100' })
+      response.write('half', () => response.destroy())
+    },
+  ],
+] satisfies [string, (response: ServerResponse) => void][]) {
+  test(`a whole manifest that ${what} leaves the verdict alone`, async (t) => {
+    const server = await serve(t, (_, response) => send(response))
+    const answer = await originAt(t, server).access.isPublic(repositoryAt(server), whole)
+    t.deepEqual(answer, { isAllowed: true, descriptor: undefined, manifest: undefined })
   })
 }
 

@@ -74,6 +74,8 @@ export class Libp2pHost implements SwarmHost {
   readonly #bootstrap: Bootstrap
   readonly #multicast: MulticastPeers | undefined
   readonly #stopping = new AbortController()
+  /** The first look for peers has ended. */
+  #hasLooked = false
   #stopped: Promise<void> | undefined
 
   constructor(components: Libp2pHostComponents, init: Libp2pHostInit) {
@@ -121,6 +123,10 @@ export class Libp2pHost implements SwarmHost {
       },
       { sources, schedule: timings.bootstrap, dialTimeoutMs: timings.openTimeoutMs },
     )
+    const joined = this.#firstPeer()
+    void joined.then(() => {
+      this.#hasLooked = true
+    })
     this.#kademlia = new Kademlia({
       self: this.peer,
       table: this.#table,
@@ -133,7 +139,7 @@ export class Libp2pHost implements SwarmHost {
       learn: (peer, addresses) => this.learnAddresses(peer, addresses),
       addresses: () => this.#listening().map(String),
       clusterSize: () => this.estimatedPeers(),
-      joined: this.#firstPeer(),
+      joined,
     })
     this.discovery = this.#kademlia.discovery
   }
@@ -157,6 +163,10 @@ export class Libp2pHost implements SwarmHost {
 
   connectedPeers(): string[] {
     return this.#components.node.getPeers().map(String)
+  }
+
+  get isAlone(): boolean {
+    return this.#hasLooked && this.#table.size === 0 && this.connectedPeers().length === 0
   }
 
   routablePeers(): number {

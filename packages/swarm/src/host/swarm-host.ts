@@ -88,6 +88,8 @@ export interface SwarmHost {
   /** Where we can be reached, with `/p2p/<id>`. */
   addresses(): string[]
   connectedPeers(): string[]
+  /** Nobody else is known, and a first look for others has ended. */
+  readonly isAlone: boolean
   /**
    * How many peers count for {@link closestPeers}: up to 20 know each other, and agree on a key's closest peer once all do;
    * in a larger cluster a node knows some of each part of the keyspace, and asks them.
