@@ -61,6 +61,31 @@ testbedTest('hosts reach each other, and their links count what is carried', asy
   t.true(Number(carried.get(idle)?.received) < 10_000)
 })
 
+testbedTest("acknowledgements leave a host by a queue of their own, past the host's data", async (t) => {
+  await using testbed = await Testbed.start([
+    { name: 'server', rate: 25e6 },
+    { name: 'client', rate: 25e6 },
+  ])
+  const [server, client] = testbed.hosts as [Host, Host]
+  await using _ = await serve(server)
+  await fetchFrom(client, server, { bytes: 1_000_000 })
+  const sentBy = async ({ namespace }: Host): Promise<number[]> => {
+    const queues = await run('tc', ['-n', namespace, '-s', '-j', 'qdisc', 'show', 'dev', 'eth0'])
+    const all = JSON.parse(queues) as { kind: string; bytes: number }[]
+    return ['pfifo', 'bfifo'].map((name) => all.find(({ kind }) => kind === name)?.bytes ?? Number.NaN)
+  }
+  const [acknowledgements = 0, fromClient = 0] = await sentBy(client)
+  t.true(
+    acknowledgements > fromClient,
+    `${acknowledgements} bytes of short packets, ${fromClient} of long ones`,
+  )
+  const [fromServer = 0, data = 0] = await sentBy(server)
+  t.true(
+    data > 1_000_000 && fromServer < 100_000,
+    `${fromServer} bytes of short packets, ${data} of long ones`,
+  )
+})
+
 testbedTest('both directions of a link are shaped to its rate', async (t) => {
   const inits = [{ name: 'fast' }, { name: 'slow', rate: 1.25e6 }]
   await using testbed = await Testbed.start(inits)

@@ -1,7 +1,7 @@
 import { run } from '../harness/run.ts'
 import { Host } from './host.ts'
 import { namespaceName, removeNamespace, removeStaleNamespaces, thisProcess } from './namespace.ts'
-import { shapingArguments } from './shaping.ts'
+import { cardShaping, portShaping } from './shaping.ts'
 
 export interface HostInit {
   /** Lower case letters, digits and dashes. */
@@ -150,9 +150,13 @@ export class Testbed implements AsyncDisposable {
     ]
     await run('ip', ['-n', namespace, '-batch', '-'], { input: `${lines.join('\n')}\n` })
     if (rate === undefined) return
-    await run('tc', ['-n', namespace, ...shapingArguments('eth0', rate)])
-    await run('tc', ['-n', this.#switch, ...shapingArguments(device, rate)])
+    await shape(namespace, cardShaping('eth0', rate))
+    await shape(this.#switch, portShaping(device, rate))
   }
+}
+
+async function shape(namespace: string, lines: readonly string[]): Promise<void> {
+  await run('tc', ['-n', namespace, '-batch', '-'], { input: `${lines.join('\n')}\n` })
 }
 
 /** Why there can be no testbed on this machine; undefined if there can. */
