@@ -77,7 +77,7 @@ export class SimulatedNode {
 
   /** How many peers it loads from. */
   get sources(): number {
-    return this.#sessions.size
+    return this.#planner?.sources ?? 1
   }
 
   get isBusy(): boolean {
@@ -89,7 +89,13 @@ export class SimulatedNode {
     const { time, layout, random } = this.#world
     this.arrivedAt = time.now
     this.#readingSince = time.now
-    this.#planner = new DownloadPlanner({ layout, held: this.held.clone(), random, now: time.now })
+    this.#planner = new DownloadPlanner({
+      self: this.name,
+      layout,
+      held: this.held.clone(),
+      random,
+      now: time.now,
+    })
     this.#line = new CoordinatorLine(this.#world, {
       node: this,
       outstanding: () => this.#planner?.outstanding() ?? [],

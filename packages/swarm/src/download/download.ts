@@ -118,6 +118,7 @@ export class Download {
     const dispatch = (event: DownloadEvent) => this.#dispatch(event)
     const { onTrouble } = components
     this.#planner = new DownloadPlanner({
+      self: components.host.peer,
       layout: partial.layout,
       held: partial.held.clone(),
       random: Math.random,
@@ -256,7 +257,7 @@ export class Download {
         this.#components.onEvent({ type: 'peer-stalled', digest: this.descriptor.digest, peer: command.peer })
         return this.#sessions.disconnect(command.peer)
       case 'request':
-        return this.#sessions.request(command.peer, command.index)
+        return this.#sessions.request(command.peer, command.index, this.#planner.sources)
       case 'cancel':
         return this.#sessions.cancel(command.peer, command.index)
       case 'decline':

@@ -7,6 +7,8 @@ export class Neighbour {
   readonly held: ChunkSet
   /** In another zone: asked only for what no near neighbour has. */
   readonly isFar: boolean
+  /** Asked before others. */
+  isPartner = false
   /** Chunks asked for and not here yet, by the time of asking. */
   readonly pending = new Map<number, number>()
   /** Of these, the chunks that have a slot at the peer: asked for when it granted one, or coming in. The others may be refused. */
@@ -39,6 +41,11 @@ export class Neighbour {
 
   get bytesPerSecond(): number {
     return this.#speed.bytesPerSecond
+  }
+
+  /** False if its speed is not known. */
+  isSlowerThan(bytesPerSecond: number): boolean {
+    return this.snubbed || (this.bytesPerSecond > 0 && this.bytesPerSecond < bytesPerSecond)
   }
 
   /** What the peer sends now: chunks come in the order in which they were asked for. */

@@ -2,6 +2,7 @@ import type { ChunkSet } from '@shoal/content'
 import type { ChunkLedger } from './chunk-ledger.ts'
 import { type DownloadCommand, noCommands } from './download-events.ts'
 import { Neighbour } from './neighbour.ts'
+import { partnersOf } from './partners.ts'
 
 /** With 20 or more a swarm comes within a tenth of its bound (Shoal's model). */
 const maxNeighbours = 40
@@ -27,6 +28,7 @@ const slowShare = 0.1
 
 /** Whom a download exchanges chunks with: whom it connects to, and whom it leaves. */
 export class Neighbourhood {
+  readonly #self: string
   readonly #ledger: ChunkLedger
   readonly #neighbours = new Map<string, Neighbour>()
   /** Those that are not known to serve others now. */
@@ -45,9 +47,10 @@ export class Neighbourhood {
   /** When candidates were first known. */
   #since: number | undefined
 
-  constructor(ledger: ChunkLedger, { chunkCount }: { readonly chunkCount: number }) {
+  constructor(ledger: ChunkLedger, init: { readonly self: string; readonly chunkCount: number }) {
+    this.#self = init.self
     this.#ledger = ledger
-    this.#first = firstNeighbours + chunkCount
+    this.#first = firstNeighbours + init.chunkCount
   }
 
   get size(): number {
@@ -66,6 +69,16 @@ export class Neighbourhood {
   /** Those of whom something may be asked: we don't wait in line for them. */
   open(): Iterable<Neighbour> {
     return this.#open
+  }
+
+  /** How many chunks less we have than the middle one of those near us who load too; negative if we have more. */
+  behind(): number {
+    const sizes: number[] = []
+    for (const { held, isFar } of this.#neighbours.values()) {
+      if (!isFar && !held.isComplete) sizes.push(held.size)
+    }
+    const middle = sizes.sort((a, b) => a - b)[sizes.length >> 1]
+    return middle === undefined ? 0 : middle - this.#ledger.held.size
   }
 
   get(peer: string): Neighbour | undefined {
@@ -106,6 +119,7 @@ export class Neighbourhood {
     const neighbour = new Neighbour({ peer, held, isFar, now })
     this.#neighbours.set(peer, neighbour)
     this.#open.add(neighbour)
+    this.#choosePartners()
     for (const index of held) this.#ledger.countHolder(index, 1, isFar)
   }
 
@@ -193,6 +207,7 @@ export class Neighbourhood {
     for (const index of neighbour.held) this.#ledger.countHolder(index, -1, neighbour.isFar)
     this.#neighbours.delete(peer)
     this.#open.delete(neighbour)
+    this.#choosePartners()
     this.#granted = this.#granted.filter((other) => other !== neighbour)
   }
 
@@ -241,6 +256,15 @@ export class Neighbourhood {
     this.gone(peer)
     this.#left.add(peer)
     return { type: 'disconnect', peer, reason }
+  }
+
+  #choosePartners(): void {
+    const near = [...this.#neighbours.values()].filter(({ isFar }) => !isFar)
+    const partners = partnersOf(
+      this.#self,
+      near.map(({ peer }) => peer),
+    )
+    for (const neighbour of near) neighbour.isPartner = partners.has(neighbour.peer)
   }
 
   /** Neighbours that are not complete, and those of whom that is not known yet. */

@@ -52,10 +52,11 @@ export class PeerSessions {
     }
   }
 
-  request(peer: string, index: number): void {
+  /** @param sources - how many peers the download loads from */
+  request(peer: string, index: number, sources: number): void {
     const session = this.#sessions.get(peer)
     if (session === undefined) return
-    session.sources = this.#sessions.size
+    session.sources = sources
     session.request(index)
   }
 

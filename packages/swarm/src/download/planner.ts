@@ -34,6 +34,8 @@ const signsOfLife: ReadonlySet<DownloadEvent['type']> = new Set([
 ])
 
 export interface DownloadPlannerInit {
+  /** What peers call this node. */
+  readonly self: string
   readonly layout: ChunkLayout
   /** What is here already; the planner keeps it up to date. */
   readonly held: ChunkSet
@@ -69,7 +71,7 @@ export class DownloadPlanner {
     this.#lastStored = init.now
     this.#lastMoved = init.now
     const shared = { layout: init.layout, ledger: this.#ledger }
-    this.#neighbours = new Neighbourhood(this.#ledger, { chunkCount: init.layout.count })
+    this.#neighbours = new Neighbourhood(this.#ledger, { self: init.self, chunkCount: init.layout.count })
     this.#requests = new RequestPlan({ ...init, ...shared, neighbours: this.#neighbours })
     this.#upstream = new UpstreamPlan(shared)
   }
@@ -100,6 +102,11 @@ export class DownloadPlanner {
     if (reason === undefined) return commands
     this.#ended = true
     return [...commands, { type: 'fail', reason }]
+  }
+
+  /** What a holder is told, which serves those more that have few. */
+  get sources(): number {
+    return this.#requests.sources
   }
 
   /** Chunks that come from upstream: what a new coordinator has to know. */
@@ -179,6 +186,7 @@ export class DownloadPlanner {
         return noCommands
       case 'tick':
         this.#ledger.nextRound()
+        this.#requests.review()
         return this.#neighbours.review(now)
     }
   }

@@ -18,6 +18,12 @@ const minPipelineChunks = 2
 const maxPipelineChunks = 16
 /** In the endgame the last chunks are asked of a second peer as well. */
 const endgameChunks = 4
+/** A partner that brings less than such a part of what a request brings on average is no better than other peers. */
+const slowPartner = 1 / 4
+/** For so many chunks that a node is behind its neighbours it asks for one more at a time, so that all are done together. */
+const behindPerChunk = 3
+/** For so many it says that it needs twice as much of each peer. */
+const behindPerDoubling = 6
 /** A client that has waited for so long for its next chunk gets it first, however rare others are. */
 const orderPatienceMs = 2_000
 
@@ -33,6 +39,8 @@ export class RequestPlan {
   readonly #speed: SpeedMeter
   readonly #availability: (index: number) => number
   #isStarved = false
+  /** How many chunks the node is behind its neighbours; negative if it is ahead of them. */
+  #behind = 0
   #turn = 0
 
   constructor(init: {
@@ -53,6 +61,20 @@ export class RequestPlan {
   /** Bytes came in, from whatever peer. */
   progress(bytes: number, now: number): void {
     this.#speed.add(bytes, now)
+  }
+
+  /** To be called now and then: sees how far the node has come in comparison with its neighbours. */
+  review(): void {
+    this.#behind = this.#neighbours.behind()
+  }
+
+  /**
+   * How many peers the node loads from, as far as they are to know: one that is behind the others says that they are fewer
+   * and is served more by each.
+   */
+  get sources(): number {
+    const doublings = Math.max(-1, this.#behind / behindPerDoubling)
+    return Math.max(1, Math.round(this.#neighbours.size / 2 ** doublings))
   }
 
   /** What to ask for now. `isStarved`: near peers bring nothing, so that far ones are asked for anything. */
@@ -111,7 +133,9 @@ export class RequestPlan {
 
   #pendingAimedAt(): number {
     const wanted = Math.ceil((this.#speed.bytesPerSecond * pendingSeconds) / this.#layout.chunkLength)
-    return Math.max(minPendingChunks, wanted)
+    const usual = Math.max(minPendingChunks, wanted)
+    const more = Math.round(this.#behind / behindPerChunk)
+    return usual + Math.min(usual, Math.max(0, more))
   }
 
   /** How many chunks may be pending at one peer: with many peers few at each, so that none is overrun. */
@@ -120,21 +144,27 @@ export class RequestPlan {
     return Math.min(maxPipelineChunks, Math.max(minPipelineChunks, share))
   }
 
-  /** The neighbour that would send a further chunk soonest. */
+  /** The partner that would send a further chunk soonest, if one has what we want; else the peer that would. */
   #nextInTurn(): Neighbour | undefined {
-    const { chunkLength } = this.#layout
     const { wantedRevision } = this.#ledger
+    const { chunkLength } = this.#layout
     const depth = this.#pipelineDepth()
+    const tooSlow = (slowPartner * this.#speed.bytesPerSecond) / this.#pendingAimedAt()
     let best: Neighbour | undefined
     let bestWait = Number.POSITIVE_INFINITY
+    let isBestFirst = false
     for (const neighbour of this.#neighbours.open()) {
       if (neighbour.dryAt === wantedRevision) continue
       if (neighbour.pending.size >= (neighbour.snubbed ? 1 : depth)) continue
       // A whole zone waits for what comes from another.
-      const wait = this.#isBarred(neighbour) ? 0 : neighbour.expectedWait(chunkLength)
-      if (wait >= bestWait) continue
+      if (this.#isBarred(neighbour)) return neighbour
+      const isFirst = neighbour.isPartner && !neighbour.isSlowerThan(tooSlow)
+      if (isBestFirst && !isFirst) continue
+      const wait = neighbour.expectedWait(chunkLength)
+      if (isBestFirst === isFirst && wait >= bestWait) continue
       best = neighbour
       bestWait = wait
+      isBestFirst = isFirst
     }
     return best
   }

@@ -276,7 +276,7 @@ test('a disputed chunk is fetched from upstream, and not asked of its sender aga
 
 test('after a repair is ordered, a finished download goes on', (t) => {
   const held = ChunkSet.full(2)
-  const planner = new DownloadPlanner({ layout: layoutOf(2), held, random: () => 0, now: 0 })
+  const planner = new DownloadPlanner({ self: 'self', layout: layoutOf(2), held, random: () => 0, now: 0 })
   t.deepEqual(planner.step({ type: 'tick' }, 0), [{ type: 'finish' }])
   const commands = planner.step({ type: 'dropped', suspects: new Map([[1, 'liar']]) }, 0)
   t.deepEqual(commandsOf(commands, 'fetch'), [{ type: 'fetch', run: { start: 1, end: 2 } }])

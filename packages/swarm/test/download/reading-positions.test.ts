@@ -81,7 +81,13 @@ class LoneNode {
     this.#held = new ChunkSet(count)
     this.fetched = Array<number>(count).fill(0)
     const layout = new ChunkLayout(count * 256 * 1024)
-    this.#planner = new DownloadPlanner({ layout, held: new ChunkSet(count), random: () => 0.5, now: 0 })
+    this.#planner = new DownloadPlanner({
+      self: 'self',
+      layout,
+      held: new ChunkSet(count),
+      random: () => 0.5,
+      now: 0,
+    })
     this.#table = new LeaseTable({ chunkCount: count, random: () => 0.5 })
     this.#table.step({ type: 'join', member: 'self', held: new ChunkSet(count) }, 0)
     this.#table.step({ type: 'settled' }, 0)

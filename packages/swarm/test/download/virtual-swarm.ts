@@ -4,7 +4,13 @@ import { DownloadPlanner } from '../../dist/download/planner.js'
 
 export function plannerFor(chunks: number): DownloadPlanner {
   const layout = new ChunkLayout(chunks * 256 * 1024)
-  return new DownloadPlanner({ layout, held: new ChunkSet(layout.count), random: () => 0, now: 0 })
+  return new DownloadPlanner({
+    self: 'self',
+    layout,
+    held: new ChunkSet(layout.count),
+    random: () => 0,
+    now: 0,
+  })
 }
 
 export function commandsOf<T extends DownloadCommand['type']>(
@@ -63,7 +69,13 @@ export class VirtualSwarm {
     this.#random = mulberry32(init.seed)
     const layout = new ChunkLayout(init.chunks * 256 * 1024)
     this.#held = new ChunkSet(layout.count)
-    this.#planner = new DownloadPlanner({ layout, held: this.#held.clone(), random: this.#random, now: 0 })
+    this.#planner = new DownloadPlanner({
+      self: 'self',
+      layout,
+      held: this.#held.clone(),
+      random: this.#random,
+      now: 0,
+    })
     for (let n = 0; n < init.peers; n++) {
       const held = new ChunkSet(init.chunks)
       const share = this.#random()
