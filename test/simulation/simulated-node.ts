@@ -75,7 +75,7 @@ export class SimulatedNode {
     return this.completedAt === undefined ? undefined : this.completedAt - (this.arrivedAt ?? 0)
   }
 
-  /** How many peers it loads from. */
+  /** How many peers it loads from, as it tells them. */
   get sources(): number {
     return this.#planner?.sources ?? 1
   }

@@ -43,7 +43,7 @@ export class Neighbour {
     return this.#speed.bytesPerSecond
   }
 
-  /** False if its speed is not known. */
+  /** One that has stopped sending is; one whose speed is not known is not. */
   isSlowerThan(bytesPerSecond: number): boolean {
     return this.snubbed || (this.bytesPerSecond > 0 && this.bytesPerSecond < bytesPerSecond)
   }

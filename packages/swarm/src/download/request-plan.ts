@@ -146,25 +146,25 @@ export class RequestPlan {
 
   /** The partner that would send a further chunk soonest, if one has what we want; else the peer that would. */
   #nextInTurn(): Neighbour | undefined {
-    const { wantedRevision } = this.#ledger
     const { chunkLength } = this.#layout
+    const { wantedRevision } = this.#ledger
     const depth = this.#pipelineDepth()
     const tooSlow = (slowPartner * this.#speed.bytesPerSecond) / this.#pendingAimedAt()
     let best: Neighbour | undefined
     let bestWait = Number.POSITIVE_INFINITY
-    let isBestFirst = false
+    let isBestPartner = false
     for (const neighbour of this.#neighbours.open()) {
       if (neighbour.dryAt === wantedRevision) continue
       if (neighbour.pending.size >= (neighbour.snubbed ? 1 : depth)) continue
       // A whole zone waits for what comes from another.
       if (this.#isBarred(neighbour)) return neighbour
-      const isFirst = neighbour.isPartner && !neighbour.isSlowerThan(tooSlow)
-      if (isBestFirst && !isFirst) continue
+      const isPartner = neighbour.isPartner && !neighbour.isSlowerThan(tooSlow)
+      if (isBestPartner && !isPartner) continue
       const wait = neighbour.expectedWait(chunkLength)
-      if (isBestFirst === isFirst && wait >= bestWait) continue
+      if (isBestPartner === isPartner && wait >= bestWait) continue
       best = neighbour
       bestWait = wait
-      isBestFirst = isFirst
+      isBestPartner = isPartner
     }
     return best
   }
