@@ -400,7 +400,8 @@ for (const [kind, push] of Object.entries(kinds)) {
           t.is(headers['content-type'], mediaType)
           t.is(headers['content-length'], String(body.length))
           t.is(headers['docker-content-digest'], digest)
-          t.deepEqual(bytes, method === 'HEAD' ? Buffer.alloc(0) : body)
+          // Not deepEqual: of 4 MB it takes seconds, and the registry that the agent asks is in this thread.
+          t.true(bytes.equals(method === 'HEAD' ? Buffer.alloc(0) : body))
         }
       }
     }
