@@ -78,13 +78,13 @@ export class CoordinatorChoice {
 
   /** The peer does not answer, or will not have us: the next closest is chosen for a while. */
   passOver(peer: string): void {
-    if (this.#stopped.signal.aborted) return
     const { passOverMs = defaultPassOverMs } = this.#init
     this.#unreachable.set(peer, performance.now() + passOverMs)
     this.#reviewIn(passOverMs + settleMs)
   }
 
   #reviewIn(ms: number): void {
+    if (this.#stopped.signal.aborted) return
     this.#reviewTimer ??= setTimeout(() => {
       this.#reviewTimer = undefined
       void this.#review()
@@ -93,8 +93,10 @@ export class CoordinatorChoice {
 
   async #review(): Promise<void> {
     const current = this.#init.current()
+    // Whoever comes while the line to another is being opened is not forgotten.
+    if (current === undefined) return this.#reviewIn(settleMs)
     const closest = await this.closest()
-    if (current === undefined || closest === undefined || closest === current) return
+    if (closest === undefined || closest === current) return
     if ((await this.#answers(closest)) && current === this.#init.current()) this.#init.onCloser()
   }
 

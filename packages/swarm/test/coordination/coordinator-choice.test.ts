@@ -34,7 +34,8 @@ class HostWithSilentPeers extends StreamPairHost {
   }
 }
 
-async function choiceOf(t: ExecutionContext, current: string | undefined) {
+async function choiceOf(t: ExecutionContext, joined: string | undefined) {
+  const line = { coordinator: joined }
   const host = new HostWithSilentPeers()
   await host.handle(coordinationProtocol, async (stream) => stream.close())
   const closer = Promise.withResolvers<void>()
@@ -43,7 +44,7 @@ async function choiceOf(t: ExecutionContext, current: string | undefined) {
     { host },
     {
       digest,
-      current: () => current,
+      current: () => line.coordinator,
       onCloser: closer.resolve,
       onTrouble: ({ message }) => troubles.push(message),
       passOverMs: 50,
@@ -54,7 +55,7 @@ async function choiceOf(t: ExecutionContext, current: string | undefined) {
   t.teardown(() => clearInterval(alive))
   choice.start()
   t.teardown(() => choice.stop())
-  return { host, choice, closer: closer.promise, troubles }
+  return { host, choice, line, closer: closer.promise, troubles }
 }
 
 test('the closest peer is chosen', async (t) => {
@@ -78,6 +79,14 @@ test('who is joined to a farther peer goes over to the closest once that answers
   host.silent.delete('near')
   await t.notThrowsAsync(closer)
   t.is(troubles[0], 'near does not answer')
+})
+
+test('who was joining a farther peer when the closest came goes over to that', async (t) => {
+  const { host, line, closer } = await choiceOf(t, undefined)
+  host.somebodyComes()
+  await delay(200)
+  line.coordinator = 'far'
+  await t.notThrowsAsync(closer)
 })
 
 test('nobody leaves the closest peer', async (t) => {
