@@ -186,11 +186,7 @@ export class Libp2pHost implements SwarmHost {
     try {
       const connection = await this.#components.node.dial(id, { signal })
       const stream = await connection.newStream(protocol, { signal, maxOutboundStreams })
-      return new MessageStream(stream, {
-        peer,
-        maxMessageBytes: options.maxMessageBytes,
-        onActivity: () => this.#monitor.heard(connection),
-      })
+      return new MessageStream(stream, { peer, maxMessageBytes: options.maxMessageBytes })
     } catch (cause) {
       options.signal?.throwIfAborted()
       const why = deadline.aborted ? 'no answer in time' : (cause as Error).message
@@ -204,8 +200,7 @@ export class Libp2pHost implements SwarmHost {
       protocol,
       async (stream, connection) => {
         const peer = connection.remotePeer.toString()
-        const onActivity = (): void => this.#monitor.heard(connection)
-        const messages = new MessageStream(stream, { ...options, peer, onActivity })
+        const messages = new MessageStream(stream, { ...options, peer })
         try {
           await handler(messages)
         } catch (error) {

@@ -1,8 +1,8 @@
 /** What is known of one connection. Times are in milliseconds, of one monotonic clock. */
 export interface Link {
-  /** When something last came from the other end, or went to it and was taken. */
+  /** When something was last seen to have come from the other end. */
   readonly heardAtMs: number
-  /** When we last asked it for a sign of life, if it has not been heard since. */
+  /** By when it has our last question for a sign of life, if it has not been heard since: see {@link arrivalMs}. */
   readonly probedAtMs: number | undefined
 }
 
@@ -15,15 +15,23 @@ export interface LinkLimits {
 
 export type LinkVerdict = 'alive' | 'probe' | 'dead'
 
+/** What is sent goes no slower than this, on a line that many may share. */
+const minBytesPerMs = 50
+/** A peer that hangs takes nothing at all, and is not waited for any longer. */
+const maxSendingMs = 10_000
+
 /**
  * Whether a peer still answers. Traffic counts as an answer, so that a busy link, on which a probe can be late, is
  * never cut while it moves.
  */
 export function judgeLink(link: Link, limits: LinkLimits, nowMs: number): LinkVerdict {
-  if (link.probedAtMs !== undefined) {
-    return nowMs - link.probedAtMs >= limits.timeoutMs ? 'dead' : 'alive'
-  }
-  return nowMs - link.heardAtMs >= limits.idleMs ? 'probe' : 'alive'
+  if (link.probedAtMs === undefined) return nowMs - link.heardAtMs >= limits.idleMs ? 'probe' : 'alive'
+  return nowMs - link.probedAtMs >= limits.timeoutMs ? 'dead' : 'alive'
+}
+
+/** By when all that was sent is there at the latest, where so many bytes follow what is to be there at a time. */
+export function arrivalMs(arrivesAtMs: number, sentBytes: number, nowMs: number): number {
+  return Math.min(nowMs + maxSendingMs, Math.max(nowMs, arrivesAtMs) + sentBytes / minBytesPerMs)
 }
 
 /** At 0.15 ms of CPU each, both ends together, what a node spends on idle links stays below 1 % of a core. */

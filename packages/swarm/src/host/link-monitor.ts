@@ -1,6 +1,6 @@
 import type { Connection } from '@libp2p/interface'
 import type { HostLogger } from './host-logger.ts'
-import { judgeLink, type Link, type LinkLimits, probeIdleMs } from './link-health.ts'
+import { arrivalMs, judgeLink, type Link, type LinkLimits, probeIdleMs } from './link-health.ts'
 
 export interface LinkMonitorComponents {
   readonly connections: () => Connection[]
@@ -12,9 +12,24 @@ export interface LinkMonitorInit extends LinkLimits {
   readonly intervalMs: number
 }
 
-/** The part of libp2p's connections that their type leaves out. */
-interface Muxed {
+/** The parts of libp2p's connections that their type leaves out. */
+interface Inner {
   readonly muxer?: { readonly ping?: () => Promise<number> }
+  readonly maConn?: { readonly socket?: Traffic }
+}
+
+/** What has gone over a connection since it was opened, as its socket counts it. */
+interface Traffic {
+  readonly bytesRead: number
+  readonly bytesWritten: number
+}
+
+const noTraffic: Traffic = { bytesRead: 0, bytesWritten: 0 }
+
+interface KnownLink extends Link {
+  readonly traffic: Traffic
+  /** By when the other end has all that was sent. */
+  readonly arrivesAtMs: number
 }
 
 /**
@@ -24,7 +39,7 @@ interface Muxed {
 export class LinkMonitor {
   readonly #components: LinkMonitorComponents
   readonly #init: LinkMonitorInit
-  readonly #links = new WeakMap<Connection, Link>()
+  readonly #links = new WeakMap<Connection, KnownLink>()
   #timer: NodeJS.Timeout | undefined
   #judgedAtMs = 0
 
@@ -42,11 +57,6 @@ export class LinkMonitor {
     clearInterval(this.#timer)
   }
 
-  /** To be called when something moves on a connection. */
-  heard(connection: Connection): void {
-    this.#links.set(connection, { heardAtMs: performance.now(), probedAtMs: undefined })
-  }
-
   #judgeAll(): void {
     const nowMs = performance.now()
     // While this process was held up it heard nobody: that time counts against none.
@@ -61,13 +71,12 @@ export class LinkMonitor {
     connection: Connection,
     { limits, nowMs, heldUpMs }: { limits: LinkLimits; nowMs: number; heldUpMs: number },
   ): void {
-    const known = this.#links.get(connection) ?? { heardAtMs: nowMs, probedAtMs: undefined }
-    const link =
-      known.probedAtMs === undefined ? known : { ...known, probedAtMs: known.probedAtMs + heldUpMs }
+    const link = this.#lookAt(connection, nowMs, heldUpMs)
     this.#links.set(connection, link)
     const verdict = judgeLink(link, limits, nowMs)
     if (verdict === 'probe') {
-      this.#links.set(connection, { ...link, probedAtMs: nowMs })
+      // The question waits behind what was sent before.
+      this.#links.set(connection, { ...link, probedAtMs: link.arrivesAtMs })
       void this.#probe(connection)
     } else if (verdict === 'dead') {
       const peer = connection.remotePeer.toString()
@@ -76,12 +85,24 @@ export class LinkMonitor {
     }
   }
 
+  #lookAt(connection: Connection, nowMs: number, heldUpMs: number): KnownLink {
+    const traffic = trafficOf(connection)
+    const known = this.#links.get(connection)
+    const before = known?.traffic ?? noTraffic
+    const sentBytes = traffic.bytesWritten - before.bytesWritten
+    const arrivesAtMs = arrivalMs(known?.arrivesAtMs ?? nowMs, sentBytes, nowMs)
+    if (known === undefined || traffic.bytesRead > before.bytesRead)
+      return { heardAtMs: nowMs, probedAtMs: undefined, arrivesAtMs, traffic }
+    const probedAtMs = known.probedAtMs === undefined ? undefined : known.probedAtMs + heldUpMs
+    return { ...known, probedAtMs, arrivesAtMs, traffic }
+  }
+
   /**
    * By yamux's ping, which needs no stream. It has no deadline: an answer to a ping that was given up would be an error
    * to yamux, which ends the connection; and when the time is up, that is done here.
    */
   async #probe(connection: Connection): Promise<void> {
-    const { muxer } = connection as Muxed
+    const { muxer } = connection as Inner
     try {
       if (typeof muxer?.ping !== 'function') {
         throw new Error(
@@ -89,10 +110,18 @@ export class LinkMonitor {
         )
       }
       await muxer.ping()
-      this.heard(connection)
     } catch (error) {
       // No sign of life then: when the time is up, the link is judged dead.
       this.#components.logger.debug({ peer: connection.remotePeer.toString(), error }, 'probe failed')
     }
   }
+}
+
+/**
+ * A stream's events tell too little: yamux passes on a frame of 256 KiB when it is whole, and on a thin line that many
+ * share this takes longer than a probe may.
+ */
+function trafficOf(connection: Connection): Traffic {
+  const { bytesRead, bytesWritten } = (connection as Inner).maConn?.socket ?? noTraffic
+  return { bytesRead, bytesWritten }
 }

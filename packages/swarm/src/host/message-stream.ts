@@ -32,8 +32,6 @@ export interface MessageStreamInit {
   readonly maxMessageBytes?: number | undefined
   /** Longest wait for the remote in the middle of a body or a send, in milliseconds. @default 30000 */
   readonly stallTimeoutMs?: number | undefined
-  /** Called when the remote shows that it is alive: it sent something, or took what held us up. */
-  readonly onActivity?: (() => void) | undefined
 }
 
 /**
@@ -49,7 +47,6 @@ export class MessageStream {
   readonly #reader: StreamReader
   readonly #maxMessageBytes: number
   readonly #stallTimeoutMs: number
-  readonly #onActivity: (() => void) | undefined
   #lastSend: Promise<unknown> = Promise.resolve()
 
   constructor(stream: Stream, init: MessageStreamInit) {
@@ -57,11 +54,9 @@ export class MessageStream {
     this.#stream = stream
     this.#maxMessageBytes = init.maxMessageBytes ?? defaultMaxMessageBytes
     this.#stallTimeoutMs = init.stallTimeoutMs ?? defaultStallTimeoutMs
-    this.#onActivity = init.onActivity
     this.#reader = new StreamReader(stream, {
       // A message that is longer than the mark would never arrive whole.
       highWaterBytes: Math.max(readHighWaterBytes, this.#maxMessageBytes + maxLengthPrefixBytes),
-      onActivity: init.onActivity,
     })
   }
 
@@ -179,7 +174,6 @@ export class MessageStream {
         writeTo(this.#stream, source, {
           signal: options.signal,
           stallTimeoutMs: this.#stallTimeoutMs,
-          onActivity: this.#onActivity,
         }),
       )
     } catch (error) {

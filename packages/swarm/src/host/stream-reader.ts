@@ -6,8 +6,6 @@ import { StreamClosedError } from './errors.ts'
 export interface StreamReaderInit {
   /** Bytes waiting here above which the remote is asked to stop. */
   readonly highWaterBytes: number
-  /** Called for everything that arrives. */
-  readonly onActivity?: (() => void) | undefined
 }
 
 /**
@@ -19,7 +17,6 @@ export interface StreamReaderInit {
 export class StreamReader {
   readonly #stream: Stream
   readonly #highWaterBytes: number
-  readonly #onActivity: (() => void) | undefined
   readonly #arrived = new Uint8ArrayList()
   #error: Error | undefined
   /** The remote said that it has sent everything. When its connection breaks, libp2p ends the stream as well. */
@@ -30,7 +27,6 @@ export class StreamReader {
   constructor(stream: Stream, init: StreamReaderInit) {
     this.#stream = stream
     this.#highWaterBytes = init.highWaterBytes
-    this.#onActivity = init.onActivity
     this.#isComplete = stream.status === 'open' && stream.remoteWriteStatus === 'closed'
     stream.addEventListener('message', this.#onMessage)
     stream.addEventListener('remoteCloseWrite', this.#onRemoteCloseWrite)
@@ -117,7 +113,6 @@ export class StreamReader {
 
   readonly #onMessage = ({ data }: StreamMessageEvent): void => {
     this.#arrived.append(data)
-    this.#onActivity?.()
     this.#settle()
     this.#notify()
   }

@@ -7,8 +7,6 @@ import { StreamClosedError } from './errors.ts'
 export interface WriteOptions extends AbortOptions {
   /** How long the remote may take to accept one piece, in milliseconds. */
   readonly stallTimeoutMs: number
-  /** Called when the remote, having held us up, takes more. */
-  readonly onActivity?: (() => void) | undefined
 }
 
 /**
@@ -42,12 +40,11 @@ function send(stream: Stream, piece: Uint8ArrayList): void {
  * drained connection also wakes streams whose own window is still full.
  */
 async function drained(stream: Stream, options: WriteOptions): Promise<void> {
-  const { signal, stallTimeoutMs, onActivity } = options
+  const { signal, stallTimeoutMs } = options
   while (stream.writableNeedsDrain) {
     if (stream.status !== 'open') throw new StreamClosedError('the stream is closed')
     try {
       await pEvent(stream, 'drain', { rejectionEvents: ['close'], signal, timeout: stallTimeoutMs })
-      onActivity?.()
     } catch (reason) {
       signal?.throwIfAborted()
       const why = reason instanceof TimeoutError ? 'the remote stopped reading' : 'the stream was closed'

@@ -20,12 +20,13 @@ export interface TcpConnectionInit {
  * The socket's owner passes on what it reads with {@link onBytes}, in memory that it reads into again afterwards.
  */
 export class TcpConnection extends AbstractMultiaddrConnection {
-  readonly #socket: Socket
+  /** What it says of its traffic is asked for by the link monitor. */
+  readonly socket: Socket
   #reader: ((bytes: Uint8Array) => void) | undefined
 
   constructor(socket: Socket, init: TcpConnectionInit) {
     super({ ...init, inactivityTimeout: inactivityTimeoutMs })
-    this.#socket = socket
+    this.socket = socket
     socket.on('error', (error) => this.abort(error))
     socket.setTimeout(inactivityTimeoutMs, () =>
       this.abort(new TimeoutError('nothing moves on the connection')),
@@ -58,7 +59,7 @@ export class TcpConnection extends AbstractMultiaddrConnection {
 
   /** Whether all that was sent is with the operating system: nobody here reads from that memory any longer. */
   get isFlushed(): boolean {
-    return this.writeBufferLength === 0 && this.#socket.writableLength === 0
+    return this.writeBufferLength === 0 && this.socket.writableLength === 0
   }
 
   sendData(data: Uint8ArrayList): SendResult {
@@ -66,29 +67,29 @@ export class TcpConnection extends AbstractMultiaddrConnection {
     let canSendMore = true
     for (const piece of data) {
       sentBytes += piece.byteLength
-      canSendMore = this.#socket.write(piece)
+      canSendMore = this.socket.write(piece)
       if (!canSendMore) break
     }
     return { sentBytes, canSendMore }
   }
 
   async sendClose(options?: AbortOptions): Promise<void> {
-    if (this.#socket.destroyed) return
-    this.#socket.destroySoon()
-    await pEvent(this.#socket, 'close', options)
+    if (this.socket.destroyed) return
+    this.socket.destroySoon()
+    await pEvent(this.socket, 'close', options)
   }
 
   sendReset(): void {
     // A socket that is being shut down can't be reset as well.
-    if (this.#socket.writableEnded) this.#socket.destroy()
-    else this.#socket.resetAndDestroy()
+    if (this.socket.writableEnded) this.socket.destroy()
+    else this.socket.resetAndDestroy()
   }
 
   sendPause(): void {
-    this.#socket.pause()
+    this.socket.pause()
   }
 
   sendResume(): void {
-    this.#socket.resume()
+    this.socket.resume()
   }
 }

@@ -4,20 +4,26 @@ import fc from 'fast-check'
 import { compareDistance, kadId } from '../../dist/discovery/kad-distance.js'
 import { bootstrapDelay, defaultBootstrapSchedule } from '../../dist/host/bootstrap-schedule.js'
 import { GrowthGauge } from '../../dist/host/growth-gauge.js'
-import { judgeLink, probeIdleMs } from '../../dist/host/link-health.js'
+import { arrivalMs, judgeLink, probeIdleMs } from '../../dist/host/link-health.js'
 
 const limits = { idleMs: 5_000, timeoutMs: 4_000 }
 
 for (const [what, link, nowMs, verdict] of [
-  ['that was heard a moment ago is alive', { heardAtMs: 1_000, probedAtMs: undefined }, 5_999, 'alive'],
-  ['that is silent is probed', { heardAtMs: 1_000, probedAtMs: undefined }, 6_000, 'probe'],
-  ['that was probed has time to answer', { heardAtMs: 1_000, probedAtMs: 6_000 }, 9_999, 'alive'],
-  ['that did not answer is dead', { heardAtMs: 1_000, probedAtMs: 6_000 }, 10_000, 'dead'],
+  ['that was heard a moment ago is alive', {}, 5_999, 'alive'],
+  ['that is silent is probed', {}, 6_000, 'probe'],
+  ['that was probed has time to answer', { probedAtMs: 6_000 }, 9_999, 'alive'],
+  ['that did not answer is dead', { probedAtMs: 6_000 }, 10_000, 'dead'],
 ] as const) {
   test(`a link ${what}`, (t) => {
-    t.is(judgeLink(link, limits, nowMs), verdict)
+    t.is(judgeLink({ heardAtMs: 1_000, probedAtMs: undefined, ...link }, limits, nowMs), verdict)
   })
 }
+
+test('what is sent comes after what was sent before, and nobody is waited for longer than 10 s', (t) => {
+  t.is(arrivalMs(0, 100_000, 1_000), 3_000)
+  t.is(arrivalMs(3_000, 50_000, 2_000), 4_000)
+  t.is(arrivalMs(3_000, 1e9, 2_000), 12_000)
+})
 
 test('a node with many links probes each less often, so that it probes no more', (t) => {
   t.is(probeIdleMs(5_000, 2), 5_000)

@@ -1,5 +1,7 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { addressOf, all, eventually, knows, randomCid, startHost, startProcess } from './fixture.ts'
 
 const timings = { linkIntervalMs: 50, linkIdleMs: 200, linkTimeoutMs: 1_500, openTimeoutMs: 500 }
@@ -60,5 +62,53 @@ test('peers are not cut off by a host that was held up itself', async (t) => {
     await sleep(1)
   }
   await sleep(timings.linkTimeoutMs)
+  t.is(disconnected, 0)
+})
+
+/** Passes on what comes, a little at a time. */
+async function carry(from: Socket, to: Socket, bytesPerMs: number): Promise<void> {
+  const bytes = 20 * bytesPerMs
+  for await (const piece of from) {
+    for (let start = 0; start < piece.length; start += bytes) {
+      to.write(piece.subarray(start, start + bytes))
+      await sleep(20)
+    }
+  }
+  to.end()
+}
+
+/** The address of a thin line that leads to another address. */
+async function startThinLine(t: ExecutionContext, address: string, bytesPerMs: number): Promise<string> {
+  const [, port = ''] = /\/tcp\/(\d+)\//.exec(address) ?? []
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = connect(Number(port), '127.0.0.1')
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => undefined))
+    const carrying = [carry(near, far, bytesPerMs), carry(far, near, bytesPerMs)]
+    // A line breaks when a host leaves.
+    Promise.all(carrying).catch(() => [near, far].map((socket) => socket.destroy()))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return address.replace(`/tcp/${port}/`, `/tcp/${(server.address() as AddressInfo).port}/`)
+}
+
+test('a peer is not cut off while a chunk takes longer on a thin line than an answer may', async (t) => {
+  const hasty = { linkIntervalMs: 50, linkIdleMs: 100, linkTimeoutMs: 300 }
+  const holder = await startHost(t, { timings: hasty })
+  const line = await startThinLine(t, addressOf(holder), 100)
+  const requester = await startHost(t, { bootstrap: [line], timings: hasty })
+  await knows(requester, 1)
+  let disconnected = 0
+  for (const host of [holder, requester]) host.onPeerDisconnected(() => disconnected++)
+  await holder.handle('/test/1.0.0', (stream) =>
+    stream.sendWithBody(new Uint8Array(1), new Uint8Array(256 * 1024)),
+  )
+  const stream = await requester.open(holder.peer, '/test/1.0.0')
+  await stream.read()
+  await stream.readBody(new Uint8Array(256 * 1024))
   t.is(disconnected, 0)
 })
