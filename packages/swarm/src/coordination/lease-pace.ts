@@ -1,5 +1,7 @@
 /** Enough for a registry that is as fast as a few nodes; with more, each would get so little that the first chunks come late. */
 const firstFetchers = 16
+/** So many begin, and one more with each chunk that lands: if all began at once, even the first chunk would come late. */
+const fetchersAtStart = 4
 /** With fewer, upstream idles while a lease travels. */
 const minFetchers = 10
 /** As many connections as an origin takes without complaint. */
@@ -20,27 +22,36 @@ const patienceEpochs = 10
 /**
  * How many members of a swarm fetch from upstream at the same time: few, so that each chunk comes soon and can spread
  * while the next come, but as many as it takes to get what upstream can give. Found by trying: a hill climb on the rate
- * at which chunks land, down where each takes long and up where it does not.
+ * at which chunks land, down where each takes long and up where it does not. The first chunks come to a few, so that
+ * the swarm has something to share early; like TCP's slow start, this doubles the number with every chunk's time.
  */
 export class LeasePace {
-  #fetchers = firstFetchers
+  #goal = firstFetchers
+  #landedInAll = 0
   /** Fetchers and rate of the epoch before the trial; undefined when there is none. */
   #before: Epoch | undefined
   #epochStart: number | undefined
   #landings = 0
   #patience = 0
 
+  /** How many members may fetch now. */
   get fetchers(): number {
-    return this.#fetchers
+    return Math.min(this.#goal, fetchersAtStart + this.#landedInAll)
+  }
+
+  /** How many are to fetch, once the first chunks have landed. */
+  get goal(): number {
+    return this.#goal
   }
 
   /** A leased chunk landed; `busy` members hold leases. Times in milliseconds. */
   landed(busy: number, now: number): void {
+    this.#landedInAll++
     // With fewer at work than may be, the rate says nothing about the limit.
-    if (busy < this.#fetchers || this.#epochStart === undefined) return this.#restart(now)
+    if (busy < this.#goal || this.#epochStart === undefined) return this.#restart(now)
     this.#landings++
     const elapsedMs = now - this.#epochStart
-    if (elapsedMs < minEpochMs || this.#landings < landingsPerFetcher * this.#fetchers) return
+    if (elapsedMs < minEpochMs || this.#landings < landingsPerFetcher * this.#goal) return
     this.#judge(this.#landings / elapsedMs)
     this.#restart(now)
   }
@@ -49,8 +60,8 @@ export class LeasePace {
   #judge(rate: number): void {
     const before = this.#before
     this.#before = undefined
-    if (before !== undefined && !hasPaid(before, { fetchers: this.#fetchers, rate })) {
-      this.#fetchers = before.fetchers
+    if (before !== undefined && !hasPaid(before, { fetchers: this.#goal, rate })) {
+      this.#goal = before.fetchers
       this.#patience = patienceEpochs
     } else if (this.#patience > 0) {
       this.#patience--
@@ -61,14 +72,14 @@ export class LeasePace {
 
   #try(rate: number): void {
     // Little's law.
-    const chunkMs = this.#fetchers / rate
+    const chunkMs = this.#goal / rate
     const next =
       chunkMs > longChunkMs
-        ? Math.max(minFetchers, Math.floor(this.#fetchers / step))
-        : Math.min(maxFetchers, Math.ceil(this.#fetchers * step))
-    if (next === this.#fetchers || (next > this.#fetchers && chunkMs * step > longChunkMs)) return
-    this.#before = { fetchers: this.#fetchers, rate }
-    this.#fetchers = next
+        ? Math.max(minFetchers, Math.floor(this.#goal / step))
+        : Math.min(maxFetchers, Math.ceil(this.#goal * step))
+    if (next === this.#goal || (next > this.#goal && chunkMs * step > longChunkMs)) return
+    this.#before = { fetchers: this.#goal, rate }
+    this.#goal = next
   }
 
   #restart(now: number): void {

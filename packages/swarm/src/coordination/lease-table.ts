@@ -289,7 +289,7 @@ export class LeaseTable {
     if (this.#wholeOnly) return this.#count
     const most = Math.max(usualRunChunks, Math.min(maxRunChunks, this.#chunksIn(fastRunMs) ?? 0))
     if (this.#members.size === 1) return most
-    const fetchers = Math.max(1, Math.min(this.#members.size, this.#pace.fetchers))
+    const fetchers = Math.max(1, Math.min(this.#members.size, this.#pace.goal))
     const fair = Math.ceil(this.#free.size / (runsPerFetcher * fetchers))
     return Math.max(1, Math.min(most, fair, this.#chunksIn(maxRunMs) ?? firstRunChunks))
   }

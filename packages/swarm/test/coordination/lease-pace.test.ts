@@ -12,6 +12,13 @@ function fetchersAfter(chunks: number, rateOf: (fetchers: number) => number): nu
   return pace.fetchers
 }
 
+test('a few begin, and each chunk that lands lets one more fetch', (t) => {
+  t.deepEqual(
+    [0, 1, 2, 12, 13].map((chunks) => fetchersAfter(chunks, (fetchers) => fetchers / 5_000)),
+    [4, 5, 6, 16, 16],
+  )
+})
+
 test('more members fetch where each brings as much as those before it', (t) => {
   t.is(
     fetchersAfter(2_000, (fetchers) => fetchers / 100),
