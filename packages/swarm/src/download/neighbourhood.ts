@@ -219,10 +219,15 @@ export class Neighbourhood {
     for (const neighbour of [...asked]) {
       const askedAt = this.#settle(neighbour, index)
       if (askedAt === undefined) continue
-      if (neighbour.peer === from) this.#responseMs += responseGain * (now - askedAt - this.#responseMs)
+      if (neighbour.peer === from) this.#measure(now - askedAt)
       else commands.push({ type: 'cancel', peer: neighbour.peer, index })
     }
     return commands
+  }
+
+  #measure(responseMs: number): void {
+    const isFirst = this.#responseMs === 0
+    this.#responseMs += isFirst ? responseMs : responseGain * (responseMs - this.#responseMs)
   }
 
   /** Leaves those who are silent, and those who are slow while others wait for their place. */

@@ -85,6 +85,18 @@ test('a silent peer is no longer waited for after a second, and left after 10 s'
   })
 })
 
+test('where the first chunk took long, a silent peer is waited for longer', (t) => {
+  const planner = plannerFor(64)
+  planner.step({ type: 'connected', peer: 'a', held: ChunkSet.of(64, [3, 7]) }, 0)
+  planner.step({ type: 'stored', index: 3, from: 'a' }, 500)
+  planner.step({ type: 'progress', peer: 'a', bytes: 1_000 }, 500)
+  planner.step({ type: 'connected', peer: 'b', held: ChunkSet.of(64, [7]) }, 500)
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 4_000), 'request'), [])
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 4_500), 'request'), [
+    { type: 'request', peer: 'b', index: 7 },
+  ])
+})
+
 test('a peer that is busy is not asked again before it grants a slot', (t) => {
   const planner = plannerFor(64)
   planner.step({ type: 'connected', peer: 'a', held: ChunkSet.of(64, [7, 8]) }, 0)
