@@ -246,6 +246,11 @@ export class SimulatedNode {
     }
   }
 
+  /** Bytes come in from upstream. */
+  working(): void {
+    this.#line?.send({ type: 'working', member: this.name })
+  }
+
   #ended(run: { start: number; end: number }): void {
     this.#requests.delete(run.start)
     this.dispatch({ type: 'upstream-ended', run })
