@@ -19,9 +19,11 @@ const minSnubMs = 1_000
 const maxSnubMs = 5_000
 /** Where chunks take long to come (a busy machine, a thin link), silence means less. */
 const snubResponses = 8
+/** So many of them a peer has for one in any case: on thin links others would bring it as well, and take the room of more. */
+const leastSnubResponses = 3
 /** Weight of the newest response in the moving average. */
 const responseGain = 0.1
-/** A peer that sends nothing for so long is left. */
+/** A peer that sends nothing for so long is left; no sooner than it has been silent for twice as long as is waited for. */
 const leaveAfterMs = 10_000
 /** A peer this much slower than the middle one is left when others are waiting for its place. */
 const slowShare = 0.1
@@ -233,12 +235,14 @@ export class Neighbourhood {
   /** Leaves those who are silent, and those who are slow while others wait for their place. */
   review(now: number): readonly DownloadCommand[] {
     const commands: DownloadCommand[] = []
-    const snubMs = Math.min(maxSnubMs, Math.max(minSnubMs, snubResponses * this.#responseMs))
+    const mostMs = Math.max(maxSnubMs, leastSnubResponses * this.#responseMs)
+    const snubMs = Math.min(mostMs, Math.max(minSnubMs, snubResponses * this.#responseMs))
+    const leaveMs = Math.max(leaveAfterMs, 2 * snubMs)
     for (const neighbour of this.#neighbours.values()) {
       if (neighbour.pending.size === 0) continue
       const silentMs = now - neighbour.lastProgress
       if (silentMs >= snubMs && !neighbour.snubbed) this.#setSnubbed(neighbour, true)
-      if (silentMs >= leaveAfterMs) commands.push(this.#leave(neighbour, 'stalled'))
+      if (silentMs >= leaveMs) commands.push(this.#leave(neighbour, 'stalled'))
     }
     const slow = this.#slowest()
     if (slow !== undefined) commands.push(this.#leave(slow, 'slow'))

@@ -85,16 +85,34 @@ test('a silent peer is no longer waited for after a second, and left after 10 s'
   })
 })
 
-test('where the first chunk took long, a silent peer is waited for longer', (t) => {
+/** A peer that sent a first chunk in this time, and then is silent; another has what else is asked of it. */
+function plannerWithSlowPeer(firstMs: number) {
   const planner = plannerFor(64)
   planner.step({ type: 'connected', peer: 'a', held: ChunkSet.of(64, [3, 7]) }, 0)
-  planner.step({ type: 'stored', index: 3, from: 'a' }, 500)
-  planner.step({ type: 'progress', peer: 'a', bytes: 1_000 }, 500)
-  planner.step({ type: 'connected', peer: 'b', held: ChunkSet.of(64, [7]) }, 500)
-  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 4_000), 'request'), [])
-  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 4_500), 'request'), [
-    { type: 'request', peer: 'b', index: 7 },
-  ])
+  planner.step({ type: 'stored', index: 3, from: 'a' }, firstMs)
+  planner.step({ type: 'progress', peer: 'a', bytes: 1_000 }, firstMs)
+  planner.step({ type: 'connected', peer: 'b', held: ChunkSet.of(64, [7]) }, firstMs)
+  return planner
+}
+
+for (const [firstMs, waitMs] of [
+  [500, 4_000],
+  [1_000, 5_000],
+  [4_000, 12_000],
+] as const) {
+  test(`where a chunk took ${firstMs} ms, a silent peer is waited for for ${waitMs} ms`, (t) => {
+    const planner = plannerWithSlowPeer(firstMs)
+    t.deepEqual(commandsOf(planner.step({ type: 'tick' }, firstMs + waitMs - 1), 'request'), [])
+    t.deepEqual(commandsOf(planner.step({ type: 'tick' }, firstMs + waitMs), 'request'), [
+      { type: 'request', peer: 'b', index: 7 },
+    ])
+  })
+}
+
+test('where chunks take long, a silent peer is left later', (t) => {
+  const planner = plannerWithSlowPeer(4_000)
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 4_000 + 23_999), 'disconnect'), [])
+  t.is(commandsOf(planner.step({ type: 'tick' }, 4_000 + 24_000), 'disconnect').length, 1)
 })
 
 test('a peer that is busy is not asked again before it grants a slot', (t) => {
