@@ -1,10 +1,8 @@
 import type { ChunkRun } from '@shoal/content'
+import { workingIntervalMs } from '../../packages/swarm/dist/coordination/news-interval.js'
 import type { Flow } from './link.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import type { World } from './simulated-swarm.ts'
-
-/** As the product has it: that bytes come from upstream is told so often. */
-const workingIntervalMs = 1_000
 
 /** A range request to upstream: its chunks come one after the other. */
 export class UpstreamRequest {

@@ -8,13 +8,12 @@ import { zoneField } from '../zones.ts'
 import { checkedRun, checkedShare, decodeReply, emptyRequest, isEmpty } from './coordination-messages.ts'
 import type { Coordinator } from './coordinator.ts'
 import { CoordinatorChoice } from './coordinator-choice.ts'
-import { landedDelayMs, maxNewsIntervalMs, minNewsIntervalMs } from './news-interval.ts'
+import { landedDelayMs, maxNewsIntervalMs, minNewsIntervalMs, workingIntervalMs } from './news-interval.ts'
 import { decodeVouched, type VouchedHash } from './vouched-hashes.ts'
 
 const rejoinDelayMs = 200
 const maxRejoinDelayMs = 5_000
-/** While bytes of leased chunks come in and no chunk is whole, the coordinator is told so this often. */
-const workingIntervalMs = 1_000
+
 export interface CoordinatorLinkEvents {
   onConnected(connected: boolean): void
   /** `complete`: the coordinator says that they have all of it. */

@@ -1,5 +1,5 @@
 /** Enough for a registry that is as fast as a few nodes; with more, each would get so little that the first chunks come late. */
-const firstFetchers = 16
+const firstGoal = 16
 /** So many begin, and one more with each chunk that lands: if all began at once, even the first chunk would come late. */
 const fetchersAtStart = 4
 /** With fewer, upstream idles while a lease travels. */
@@ -26,7 +26,7 @@ const patienceEpochs = 10
  * the swarm has something to share early; like TCP's slow start, this doubles the number with every chunk's time.
  */
 export class LeasePace {
-  #goal = firstFetchers
+  #goal = firstGoal
   #landedInAll = 0
   /** Fetchers and rate of the epoch before the trial; undefined when there is none. */
   #before: Epoch | undefined

@@ -5,6 +5,8 @@
 export const minNewsIntervalMs = 50
 const intervalMsPerMember = 2
 export const maxNewsIntervalMs = 2_000
+/** While bytes of leased chunks come in and no chunk is whole, the coordinator is told so this often. */
+export const workingIntervalMs = 1_000
 
 /** How long news of a swarm with so many members gather, at the coordinator and at its members, in milliseconds. */
 export function newsIntervalMs(members: number): number {
