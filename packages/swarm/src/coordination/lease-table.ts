@@ -37,8 +37,13 @@ const membersAhead = 6
 const maxWantedChunks = 2 * maxRunChunks + 6 * usualRunChunks
 /** With so many chunks left of its run, a fetcher no longer counts: the next one's request travels meanwhile. */
 const nearlyDoneChunks = 1
-/** A lease on which no byte moves for so long is given to someone else. */
-const patienceMs = 6_000
+/**
+ * A lease on which no byte moves for so long is given to someone else; where chunks take long, in twice the time that one
+ * takes, since on a thin line word of what moves waits behind chunks for peers.
+ */
+const leastPatienceMs = 6_000
+const maxPatienceMs = 30_000
+const patienceChunks = 2
 /** Weight of the newest chunk in the moving average of what one takes: of one member, and of all together. */
 const gain = 0.3
 const usualGain = 0.05
@@ -331,8 +336,9 @@ export class LeaseTable {
 
   #revokeStalled(now: number): LeaseCommand[] {
     const commands: LeaseCommand[] = []
+    const patienceMs = Math.max(leastPatienceMs, patienceChunks * this.#usualChunkMs)
     for (const member of [...this.#fetchers]) {
-      if (now - member.lastWorked < patienceMs) continue
+      if (now - member.lastWorked < Math.min(maxPatienceMs, patienceMs)) continue
       const runs = ChunkSet.of(this.#count, member.leased).runs()
       // It must not get the same chunks back at once: whoever waits comes first, and it may ask again.
       this.#setWilling(member, false)

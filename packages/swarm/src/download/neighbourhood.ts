@@ -59,6 +59,11 @@ export class Neighbourhood {
     return this.#neighbours.size
   }
 
+  /** What it takes on average from asking for a chunk to having it; 0 before the first. */
+  get responseMs(): number {
+    return this.#responseMs
+  }
+
   /** How many chunks have a slot at a lively peer. */
   get accepted(): number {
     return this.#accepted

@@ -10,10 +10,13 @@ import { UpstreamPlan } from './upstream-plan.ts'
 const aloneAfterMs = 3_000
 /**
  * A client waits no longer than this for others to bring the chunk that it reads: upstream is asked for that one. With a
- * coordinator the chunk is leased to someone who is at work, and gone on with by another if not; that gets more time.
+ * coordinator the chunk is leased to someone who is at work, and gone on with by another if not; that gets more time, and
+ * most where chunks take long to come: it is fetched first, and then passed on a few times.
  */
 const readerPatienceMs = 4_000
 const coordinatedReaderPatienceMs = 12_000
+const maxReaderPatienceMs = 25_000
+const readerPatienceResponses = 5
 /** When nothing moves for so long, the node looks for peers by itself. */
 const searchAfterMs = 1_000
 /** Without a new chunk for so long, and with upstream failing, there is nobody left to hope for. */
@@ -211,10 +214,21 @@ export class DownloadPlanner {
   /** Costs upstream a chunk, and spares a client its time-out. */
   #hurry(now: number): void {
     if (!this.#upstream.isUsable(now)) return
-    const patienceMs = this.#coordinated ? coordinatedReaderPatienceMs : readerPatienceMs
-    for (const index of this.#readers.helpOut(this.#ledger.held, { now, patienceMs })) {
+    for (const index of this.#readers.helpOut(this.#ledger.held, {
+      now,
+      patienceMs: this.#readerPatienceMs(),
+    })) {
       if (!this.#ledger.isCovered(index)) this.#upstream.owe(index)
     }
+  }
+
+  #readerPatienceMs(): number {
+    if (!this.#coordinated) return readerPatienceMs
+    const patienceMs = Math.max(
+      coordinatedReaderPatienceMs,
+      readerPatienceResponses * this.#neighbours.responseMs,
+    )
+    return Math.min(maxReaderPatienceMs, patienceMs)
   }
 
   /** Leases go in order by themselves; who reads elsewhere has to say where. */

@@ -276,6 +276,25 @@ test('a chunk that a client has waited 4 s for is fetched without a lease, whate
   ])
 })
 
+for (const [responseMs, waitMs] of [
+  [1_000, 12_000],
+  [4_000, 20_000],
+  [9_000, 25_000],
+] as const) {
+  test(`with a coordinator, where a chunk takes ${responseMs} ms, a client waits ${waitMs} ms before upstream is asked`, (t) => {
+    const planner = plannerFor(20)
+    planner.step({ type: 'coordinated', connected: true }, 0)
+    planner.step({ type: 'connected', peer: 'a', held: ChunkSet.of(20, [7]) }, 0)
+    planner.step({ type: 'stored', index: 7, from: 'a' }, responseMs)
+    planner.step({ type: 'reading', reader: 0, index: 5 }, responseMs)
+    planner.step({ type: 'has', peer: 'a', indexes: [8] }, responseMs + waitMs - 10)
+    t.deepEqual(commandsOf(planner.step({ type: 'tick' }, responseMs + waitMs - 1), 'fetch'), [])
+    t.deepEqual(commandsOf(planner.step({ type: 'tick' }, responseMs + waitMs), 'fetch'), [
+      { type: 'fetch', run: { start: 5, end: 6 } },
+    ])
+  })
+}
+
 test('a lease whose fetch fails goes back to the coordinator', (t) => {
   const planner = plannerFor(8)
   planner.step({ type: 'leased', runs: [{ start: 0, end: 3 }] }, 0)
