@@ -89,7 +89,7 @@ export class Session {
   noteProgress(): void {
     if (this.#sending === undefined) return
     const bytes = (this.#sending.flow?.passed ?? 0) - this.#sending.noted
-    if (bytes < 64 * 1024) return
+    if (bytes < 16 * 1024) return
     this.#sending.noted += bytes
     this.#requester.dispatch({ type: 'progress', peer: this.holder.name, bytes })
   }

@@ -1,6 +1,9 @@
 import type { ChunkSet } from '@shoal/content'
 import { SpeedMeter } from '../speed-meter.ts'
 
+/** Pieces of a chunk come more often than this, a few times a second. */
+const livelyMs = 500
+
 /** A peer with which a download exchanges chunks: what it has, what was asked of it, how fast it answers. */
 export class Neighbour {
   readonly peer: string
@@ -16,6 +19,8 @@ export class Neighbour {
   /** Chunks that must not come from this peer again. */
   #distrusted: Set<number> | undefined
   lastProgress: number
+  /** Of the chunk that it sends now. */
+  #incomingBytes = 0
   /** It stopped sending: its pending chunks may be asked of others too. */
   snubbed = false
   /** It had nothing that we want at this revision of the ledger, and has got nothing since. */
@@ -54,6 +59,12 @@ export class Neighbour {
     return undefined
   }
 
+  /** Whether half of the chunk is here, and more of it keeps coming. */
+  isFinishing(index: number, { chunkLength, now }: { chunkLength: number; now: number }): boolean {
+    if (this.incoming !== index || now - this.lastProgress > livelyMs) return false
+    return this.#incomingBytes >= chunkLength / 2
+  }
+
   /** Notes the time of asking; an idle peer's clock starts at its first request. */
   ask(index: number, now: number): void {
     if (this.pending.size === 0) {
@@ -63,8 +74,17 @@ export class Neighbour {
     this.pending.set(index, now)
   }
 
+  /** The peer owes the chunk no longer. Returns when it was asked for it. */
+  settle(index: number): number | undefined {
+    if (this.incoming === index) this.#incomingBytes = 0
+    const askedAt = this.pending.get(index)
+    this.pending.delete(index)
+    return askedAt
+  }
+
   progress(bytes: number, now: number): void {
     this.lastProgress = now
+    this.#incomingBytes += bytes
     this.#speed.add(bytes, now)
   }
 

@@ -159,6 +159,12 @@ export class Neighbourhood {
     this.#accept(neighbour, index)
   }
 
+  /** Whether the chunk is about to be here. */
+  isFinishing(index: number, state: { chunkLength: number; now: number }): boolean {
+    const asked = this.#asked.get(index) ?? []
+    return asked.some((neighbour) => neighbour.isFinishing(index, state))
+  }
+
   ask(neighbour: Neighbour, index: number, now: number): void {
     neighbour.ask(index, now)
     const asked = this.#asked.get(index)
@@ -310,9 +316,8 @@ export class Neighbourhood {
 
   /** The peer owes the chunk no longer. Returns when it was asked for it. */
   #settle(neighbour: Neighbour, index: number): number | undefined {
-    const askedAt = neighbour.pending.get(index)
+    const askedAt = neighbour.settle(index)
     if (askedAt === undefined) return undefined
-    neighbour.pending.delete(index)
     this.#forget(neighbour, index)
     const wasAccepted = neighbour.accepted.delete(index)
     if (neighbour.snubbed) return askedAt

@@ -115,7 +115,7 @@ export class RequestPlan {
    */
   #useGrant(neighbour: Neighbour, reading: Reading, now: number): DownloadCommand {
     const isOfUse = this.#neighbours.accepted < this.#pendingAimedAt()
-    const index = isOfUse ? (this.#pick(neighbour, reading) ?? this.#lastChunk(neighbour)) : undefined
+    const index = isOfUse ? (this.#pick(neighbour, reading) ?? this.#lastChunk(neighbour, now)) : undefined
     if (index === undefined) return { type: 'decline', peer: neighbour.peer }
     this.#neighbours.askGranted(neighbour, index, now)
     return { type: 'request', peer: neighbour.peer, index }
@@ -195,21 +195,23 @@ export class RequestPlan {
     const commands: DownloadCommand[] = []
     for (const neighbour of this.#neighbours.open()) {
       if (neighbour.snubbed || neighbour.pending.size >= depth) continue
-      const index = this.#lastChunk(neighbour)
+      const index = this.#lastChunk(neighbour, now)
       if (index !== undefined) commands.push(this.#ask(neighbour, index, now))
     }
     return commands
   }
 
-  /** In the endgame, a chunk that one other peer was asked for. */
-  #lastChunk(neighbour: Neighbour): number | undefined {
+  /** In the endgame, a chunk that one other peer was asked for, unless that is about to be here. */
+  #lastChunk(neighbour: Neighbour, now: number): number | undefined {
     if (this.#isBarred(neighbour)) return undefined
     const { held, pending } = neighbour
     const { held: ours } = this.#ledger
     const { count } = this.#layout
     if (count - ours.size > endgameChunks) return undefined
     for (let index = ours.firstMissing(0); index < count; index = ours.firstMissing(index + 1)) {
-      if (this.#ledger.owed(index) === 1 && held.has(index) && !pending.has(index)) return index
+      if (this.#ledger.owed(index) !== 1 || !held.has(index) || pending.has(index)) continue
+      const chunkLength = this.#layout.lengthOf(index)
+      if (!this.#neighbours.isFinishing(index, { chunkLength, now })) return index
     }
     return undefined
   }

@@ -39,9 +39,6 @@ export interface ChunkSessionEvents {
   onEnd(error?: Error): void
 }
 
-/** So often a body in transit is counted as progress, in bytes. */
-const progressBytes = 64 * 1024
-
 /**
  * The requester's end of an exchange stream: one peer, one blob.
  *
@@ -206,11 +203,7 @@ export class ChunkSession {
       throw violation(this.peer, `sent ${length} bytes for chunk ${index}`)
     if (header.hash.length !== 32) throw violation(this.peer, `sent a hash of ${header.hash.length} bytes`)
     const bytes = Buffer.allocUnsafeSlow(length)
-    for (let start = 0; start < length; start += progressBytes) {
-      const piece = bytes.subarray(start, Math.min(start + progressBytes, length))
-      await this.#stream.readBody(piece)
-      events.onProgress(piece.length)
-    }
+    await this.#stream.readBody(bytes, { onBytes: (count) => events.onProgress(count) })
     // Told with what is asked for next, if that is of this peer.
     this.#unsentReceived++
     await events.onChunk({ index, bytes, claimedHash: header.hash })

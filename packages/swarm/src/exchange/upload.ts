@@ -4,6 +4,7 @@ import { ExchangeReply, ExchangeRequest } from '../wire/exchange.ts'
 import { zoneField } from '../zones.ts'
 import { maxWantsPerMessage } from './exchange-protocol.ts'
 import { newsIntervalMs } from './news-interval.ts'
+import { PieceSize } from './piece-size.ts'
 import type { ServedBlob } from './served-blob.ts'
 import type { UploadSlots } from './upload-slots.ts'
 import { type UploadTurns, uploadCost } from './upload-turns.ts'
@@ -37,6 +38,7 @@ export interface UploadInit {
 interface SentChunk {
   readonly bytes: number
   readonly cost: number
+  readonly sentAtMs: number
 }
 
 /** One exchange stream at the holder's end: a loop that reads what the peer wants and one that writes what it gets. */
@@ -49,6 +51,7 @@ export class Upload {
   /** Chunks on their way, in the order of sending: each takes its slot until it is in. */
   readonly #unacknowledged: SentChunk[] = []
   #acknowledgementTimer: NodeJS.Timeout | undefined
+  readonly #pieceSize = new PieceSize()
   #busy: number[] = []
   #landed: number[] = []
   #isSending = false
@@ -163,8 +166,11 @@ export class Upload {
       const header = ExchangeReply.encode({ ...this.#takeControl(), inLine: turns.waitAgain(this), chunk })
       // Before it is sent: it may be in before the stream can take more.
       isOnItsWay = acknowledges && !this.#ended
-      if (isOnItsWay) this.#unacknowledged.push({ bytes: chunk.length, cost })
-      await this.#stream.sendWithBody(header, bytes, { signal: AbortSignal.timeout(uploadTimeoutMs) })
+      if (isOnItsWay) this.#unacknowledged.push({ bytes: chunk.length, cost, sentAtMs: performance.now() })
+      await this.#stream.sendWithBody(header, bytes, {
+        signal: AbortSignal.timeout(uploadTimeoutMs),
+        ...(acknowledges ? { pieceBytes: this.#pieceSize.bytes } : {}),
+      })
       const { digest } = source.descriptor
       onEvent({ type: 'served', digest, bytes: chunk.length, peer: this.#stream.peer })
       // It was read for this peer alone, and has gone out.
@@ -196,8 +202,14 @@ export class Upload {
     clearTimeout(this.#acknowledgementTimer)
     this.#acknowledgementTimer = undefined
     this.#expectAcknowledgement()
+    const nowMs = performance.now()
+    const [first] = chunks
+    if (first !== undefined) {
+      const bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes, 0)
+      this.#pieceSize.arrived(bytes, first.sentAtMs, nowMs)
+    }
     for (const { bytes, cost } of chunks) {
-      slots.sent(bytes, performance.now())
+      slots.sent(bytes, nowMs)
       grantAll(turns.done(this, cost))
     }
     this.#planNews()

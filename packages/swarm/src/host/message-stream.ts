@@ -25,6 +25,16 @@ const defaultStallTimeoutMs = 30_000
 const closeTimeoutMs = 5_000
 const nothing = new Uint8Array(0)
 
+export interface BodyOptions extends AbortOptions {
+  /** What is sent in one piece at the most: of a piece the remote sees nothing before it has all. @default 262064 */
+  readonly pieceBytes?: number
+}
+
+export interface ReadBodyOptions extends AbortOptions {
+  /** Is told how many more bytes are there, as they come. */
+  readonly onBytes?: (bytes: number) => void
+}
+
 export interface MessageStreamInit {
   /** Id of the peer at the other end. */
   readonly peer: string
@@ -88,12 +98,13 @@ export class MessageStream {
    *
    * @throws StreamClosedError when the stream ended early, or nothing came for the stall timeout
    */
-  async readBody(target: Uint8Array, options: AbortOptions = {}): Promise<void> {
+  async readBody(target: Uint8Array, { onBytes, ...options }: ReadBodyOptions = {}): Promise<void> {
     let filled = 0
     try {
       while (filled < target.byteLength) {
         const taken = this.#take(target.subarray(filled))
         filled += taken
+        if (taken > 0) onBytes?.(taken)
         // Taking lets in what was held up, and then it may be full again: nothing more comes before that is taken.
         if (taken > 0) continue
         if (await this.#reader.more({ ...options, stallTimeoutMs: this.#stallTimeoutMs })) continue
@@ -113,7 +124,7 @@ export class MessageStream {
    * @throws StreamClosedError when the stream is closed, or the remote takes nothing for the stall timeout
    */
   send(message: Uint8Array, options: AbortOptions = {}): Promise<void> {
-    return this.#enqueue(piecesOf(message, nothing), options)
+    return this.#enqueue(piecesOf(message, nothing, pieceBytes), options)
   }
 
   /**
@@ -121,8 +132,8 @@ export class MessageStream {
    *
    * @throws StreamClosedError as {@link send}
    */
-  sendWithBody(message: Uint8Array, body: Uint8Array, options: AbortOptions = {}): Promise<void> {
-    return this.#enqueue(piecesOf(message, body), options)
+  sendWithBody(message: Uint8Array, body: Uint8Array, options: BodyOptions = {}): Promise<void> {
+    return this.#enqueue(piecesOf(message, body, options.pieceBytes ?? pieceBytes), options)
   }
 
   get closed(): boolean {
@@ -220,9 +231,9 @@ export class MessageStream {
 }
 
 /** Message and body are cut as one, so that a small body costs no frame of its own. */
-function* piecesOf(message: Uint8Array, body: Uint8Array): Generator<Uint8ArrayList> {
+function* piecesOf(message: Uint8Array, body: Uint8Array, longest: number): Generator<Uint8ArrayList> {
   const all = new Uint8ArrayList(varint.encode(message.byteLength), message, body)
-  for (let start = 0; start < all.byteLength; start += pieceBytes) {
-    yield all.sublist(start, Math.min(start + pieceBytes, all.byteLength))
+  for (let start = 0; start < all.byteLength; start += longest) {
+    yield all.sublist(start, Math.min(start + longest, all.byteLength))
   }
 }

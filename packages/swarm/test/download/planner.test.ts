@@ -65,6 +65,26 @@ test('in the endgame the last chunk is asked of a second peer, and cancelled whe
   t.deepEqual(stored, [{ type: 'cancel', peer: 'a', index: 0 }, { type: 'finish' }])
 })
 
+test('a chunk of which half has come, and more keeps coming, is not asked of a second peer', (t) => {
+  const planner = plannerFor(1)
+  planner.step({ type: 'connected', peer: 'a', held: ChunkSet.full(1) }, 0)
+  planner.step({ type: 'progress', peer: 'a', bytes: layoutOf(1).lengthOf(0) / 2 }, 100)
+  const second = planner.step({ type: 'connected', peer: 'b', held: ChunkSet.full(1) }, 100)
+  t.deepEqual(commandsOf(second, 'request'), [])
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 600), 'request'), [])
+  t.deepEqual(commandsOf(planner.step({ type: 'tick' }, 601), 'request'), [
+    { type: 'request', peer: 'b', index: 0 },
+  ])
+})
+
+test('a chunk of which less than half has come is asked of a second peer in the endgame', (t) => {
+  const planner = plannerFor(1)
+  planner.step({ type: 'connected', peer: 'a', held: ChunkSet.full(1) }, 0)
+  planner.step({ type: 'progress', peer: 'a', bytes: layoutOf(1).lengthOf(0) / 2 - 1 }, 100)
+  const second = planner.step({ type: 'connected', peer: 'b', held: ChunkSet.full(1) }, 100)
+  t.is(commandsOf(second, 'request').length, 1)
+})
+
 test('a silent peer is no longer waited for after a second, and left after 10 s', (t) => {
   const planner = plannerFor(64)
   const asked = commandsOf(

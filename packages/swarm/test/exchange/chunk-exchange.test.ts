@@ -8,7 +8,7 @@ import { exchangeProtocol } from '../../dist/exchange/exchange-protocol.js'
 import { Upload } from '../../dist/exchange/upload.js'
 import { UploadSlots } from '../../dist/exchange/upload-slots.js'
 import { UploadTurns } from '../../dist/exchange/upload-turns.js'
-import type { MessageStream } from '../../dist/host/message-stream.js'
+import { type MessageStream, pieceBytes } from '../../dist/host/message-stream.js'
 import { ExchangeReply, ExchangeRequest } from '../../dist/wire/exchange.js'
 import { StreamPairHost } from '../stream-pair-host.ts'
 
@@ -64,6 +64,7 @@ async function holderOf(held: ChunkSet) {
 
 /** Starts the session and gives its events as promises. */
 function listen(session: ChunkSession) {
+  const progress: number[] = []
   const chunk = Promise.withResolvers<ReceivedChunk>()
   const have = Promise.withResolvers<readonly number[]>()
   const refused = Promise.withResolvers<number>()
@@ -71,13 +72,13 @@ function listen(session: ChunkSession) {
   session.start({
     onChunk: async (received) => chunk.resolve({ ...received, bytes: Uint8Array.from(received.bytes) }),
     onHave: (indexes) => have.resolve(indexes),
-    onProgress: () => undefined,
+    onProgress: (count) => progress.push(count),
     onRefused: (index) => refused.resolve(index),
     onBusy: () => undefined,
     onGranted: () => undefined,
     onEnd: (error) => end.resolve(error),
   })
-  return { chunk: chunk.promise, have: have.promise, refused: refused.promise, end: end.promise }
+  return { chunk: chunk.promise, have: have.promise, refused: refused.promise, end: end.promise, progress }
 }
 
 async function sessionWith(host: StreamPairHost): Promise<ChunkSession> {
@@ -239,26 +240,9 @@ test('a requester that leaves before it has said so frees its slots', async (t) 
   t.is((await takeAllSlots(host, { acknowledges: true })).length, 3)
 })
 
-test('the word that a chunk is in may come before the stream can take more', async (t) => {
-  const begun = Promise.withResolvers<void>()
-  const heard = Promise.withResolvers<void>()
-  const requests = [{ want: [0] }, { received: 1 }]
-  const stream = {
-    peer: 'requester',
-    closed: false,
-    onClose: () => undefined,
-    send: async () => undefined,
-    async sendWithBody() {
-      begun.resolve()
-      await heard.promise
-    },
-    async read() {
-      const request = requests.shift()
-      if (request === undefined) return heard.resolve()
-      if (request.received !== undefined) await begun.promise
-      return ExchangeRequest.encode({ want: [], cancel: [], ...request })
-    },
-  }
+/** A holder's end of a stream, of which the test is the rest. */
+function uploadTo(stream: Partial<MessageStream>): Upload {
+  const quiet = { peer: 'requester', closed: false, onClose: () => undefined, send: async () => undefined }
   const slots = new UploadSlots(0)
   const turns = new UploadTurns<Upload>(() => slots.count)
   const blob = {
@@ -270,12 +254,53 @@ test('the word that a chunk is in may come before the stream can take more', asy
     release: async () => undefined,
   }
   const init = { turns, slots, zone: '', acknowledges: true, isFar: false }
-  const upload = new Upload(stream as unknown as MessageStream, blob, {
+  return new Upload({ ...quiet, ...stream } as unknown as MessageStream, blob, {
     ...init,
     onEvent: () => undefined,
     listeners: () => 1,
   })
+}
+
+test('the word that a chunk is in may come before the stream can take more', async (t) => {
+  const begun = Promise.withResolvers<void>()
+  const heard = Promise.withResolvers<void>()
+  const requests = [{ want: [0] }, { received: 1 }]
+  const upload = uploadTo({
+    async sendWithBody() {
+      begun.resolve()
+      await heard.promise
+    },
+    async read() {
+      const request = requests.shift()
+      if (request === undefined) {
+        heard.resolve()
+        return undefined
+      }
+      if (request.received !== undefined) await begun.promise
+      return ExchangeRequest.encode({ want: [], cancel: [], ...request })
+    },
+  })
   await t.notThrowsAsync(upload.run())
+})
+
+test('the first chunk goes out in small pieces, and the next in one where the first was there at once', async (t) => {
+  const pieces: (number | undefined)[] = []
+  const requests = [{ want: [0] }, { received: 1, want: [1] }]
+  let sent = Promise.withResolvers<void>()
+  const upload = uploadTo({
+    async sendWithBody(_header, _body, options) {
+      pieces.push(options?.pieceBytes)
+      sent.resolve()
+    },
+    async read() {
+      if (requests.length < 2) await sent.promise
+      sent = Promise.withResolvers()
+      const request = requests.shift()
+      return request && ExchangeRequest.encode({ cancel: [], ...request })
+    },
+  })
+  await upload.run()
+  t.deepEqual(pieces, [16 * 1024, pieceBytes])
 })
 
 test('requesters that say that more is in than was sent are cut off, and keep no slot', async (t) => {
@@ -339,9 +364,10 @@ test('a body that ends early ends the session with an error', async (t) => {
       await stream.close()
     }),
   )
-  const { end } = listen(session)
+  const { end, progress } = listen(session)
   session.request(0)
   t.is((await end)?.name, 'StreamClosedError')
+  t.deepEqual(progress, [1000], 'what came of it was told')
 })
 
 test('garbage instead of an answer is an error, never a session', async (t) => {

@@ -38,6 +38,22 @@ test('messages arrive whole and in order, and the end after the last', async (t)
   t.is(await server.read(), undefined)
 })
 
+test('a body goes out in pieces as small as the sender says, and the reader is told of all that comes', async (t) => {
+  const { client, clientStream, server } = await openStreamPair(t)
+  const frames = recordFrames(clientStream)
+  const sent = client.sendWithBody(Buffer.from('body'), patterned(100_000), { pieceBytes: 4_000 })
+  t.is(text(await server.read()), 'body')
+  let told = 0
+  await server.readBody(new Uint8Array(100_000), {
+    onBytes: (bytes) => {
+      told += bytes
+    },
+  })
+  await sent
+  t.is(told, 100_000)
+  t.is(frames.longest, 4_000)
+})
+
 test('64 MiB through a slow reader lose nothing and pile up on neither side', async (t) => {
   const { client, clientStream, server } = await openStreamPair(t)
   const frames = recordFrames(clientStream)
