@@ -336,9 +336,9 @@ export class LeaseTable {
 
   #revokeStalled(now: number): LeaseCommand[] {
     const commands: LeaseCommand[] = []
-    const patienceMs = Math.max(leastPatienceMs, patienceChunks * this.#usualChunkMs)
+    const patienceMs = Math.min(maxPatienceMs, Math.max(leastPatienceMs, patienceChunks * this.#usualChunkMs))
     for (const member of [...this.#fetchers]) {
-      if (now - member.lastWorked < Math.min(maxPatienceMs, patienceMs)) continue
+      if (now - member.lastWorked < patienceMs) continue
       const runs = ChunkSet.of(this.#count, member.leased).runs()
       // It must not get the same chunks back at once: whoever waits comes first, and it may ask again.
       this.#setWilling(member, false)
